@@ -1,0 +1,4 @@
+//! From samples to findings. Touches no clock, file, socket or device.
+
+pub mod arrivals;
+pub mod units;

@@ -1,0 +1,117 @@
+//! Signalling: one JSON object per line over TCP. In simulation the same messages travel as values.
+//!
+//! A session: the client connects and says [`Message::Join`]; the relay answers [`Message::Joined`] or
+//! [`Message::Refused`] and closes. While the connection lasts the seat lasts; [`Message::Leave`] or the end of the
+//! connection gives it up. The relay announces speakers' streams by [`Message::Talker`].
+
+use std::net::SocketAddr;
+
+use jiho_analysis::arrivals::Role;
+use serde::{Deserialize, Serialize};
+
+/// The longest line that is read; a longer one ends the connection.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// One line of signalling.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// Client to relay: let me in.
+    Join(Join),
+    /// Relay to client: you are in.
+    Joined(Joined),
+    /// Relay to client: you are not, and why. The relay closes the connection.
+    Refused {
+        /// In words.
+        reason: String,
+    },
+    /// Relay to client: this speaker's stream has begun or has changed its SSRC.
+    Talker(Talker),
+    /// Client to relay: I am going.
+    Leave,
+}
+
+/// A request for a seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// A name that nobody else in the room has.
+    pub name: String,
+    /// Stage or audience.
+    pub role: Role,
+    /// The room's secret: nobody gets in without it.
+    pub token: String,
+    /// Where our media comes from and goes to. An unspecified IP (`0.0.0.0`) stands for the one that the relay sees
+    /// at the other end of the control connection.
+    pub media: SocketAddr,
+    /// Names of the speakers to hear; absent: everybody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribe: Option<Vec<String>>,
+}
+
+/// A granted seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Where to send media, and where media will come from.
+    pub media: SocketAddr,
+    /// The RTP payload type of the room's codec.
+    pub payload_type: u8,
+    /// A session description (RFC 8866) with which ffmpeg, GStreamer or VLC can receive what is sent to the seat.
+    pub sdp: String,
+}
+
+/// A speaker's stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talker {
+    /// The speaker's name.
+    pub name: String,
+    /// The stream's identifier in RTP.
+    pub ssrc: u32,
+}
+
+/// Why a line is not a message.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// It is longer than [`MAX_LINE_BYTES`].
+    #[error("a control line of {0} bytes is longer than the {MAX_LINE_BYTES} allowed")]
+    TooLong(usize),
+    /// It is not JSON, or not a message that we know.
+    #[error("not a control message: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Message {
+    /// Reads one line, with or without its line end.
+    pub fn from_line(line: &[u8]) -> Result<Self, ControlError> {
+        if line.len() > MAX_LINE_BYTES {
+            return Err(ControlError::TooLong(line.len()));
+        }
+        Ok(serde_json::from_slice(line)?)
+    }
+
+    /// Writes one line, with its line end.
+    pub fn to_line(&self) -> String {
+        // Plain data with string keys: serialising it cannot fail.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_written_by_hand_is_understood() {
+        let line = br#"{"join":{"name":"ana","role":"speaker","token":"t","media":"0.0.0.0:6000"}}"#;
+        let Message::Join(join) = Message::from_line(line).unwrap() else { panic!("not a join") };
+        assert_eq!((join.name.as_str(), join.role, join.subscribe), ("ana", Role::Speaker, None));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_by_name() {
+        let line = br#"{"join":{"name":"a","role":"speaker","token":"t","media":"0.0.0.0:1","rol":1}}"#;
+        assert!(Message::from_line(line).unwrap_err().to_string().contains("`rol`"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What an engine reports about itself: the raw material of `events.csv` and `packets.csv`.
+
+use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened inside an engine, told to whoever keeps the run's records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The relay let us in.
+    Joined,
+    /// The relay did not let us in, the connection to it ended, or something else ended our part early.
+    Failed {
+        /// In words.
+        reason: String,
+    },
+    /// The mouth captures from now on; its sample 0 is at the clock's start.
+    MouthOpened {
+        /// Maps media time of what we send to run time.
+        clock: SampleClock,
+        /// The stream's identifier in RTP.
+        ssrc: u32,
+    },
+    /// The ear plays from now on; its sample 0 is at the clock's start.
+    EarOpened {
+        /// Maps positions in the recording to run time.
+        clock: SampleClock,
+    },
+    /// A speaker's stream was announced.
+    Talker {
+        /// The speaker's name in the room.
+        name: String,
+        /// The stream's identifier in RTP.
+        ssrc: u32,
+    },
+    /// A packet left a mouth.
+    Sent(SentPacket),
+    /// What the jitter buffer did about one frame.
+    Playout(Playout),
+    /// The relay admitted somebody.
+    Admitted {
+        /// The name in the room.
+        name: String,
+    },
+    /// Somebody's seat at the relay was given up.
+    Left {
+        /// The name in the room.
+        name: String,
+    },
+    /// The relay refused somebody.
+    Refused {
+        /// The name that was asked for.
+        name: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// A media packet as its sender sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentPacket {
+    /// Its stream.
+    pub ssrc: u32,
+    /// Its RTP sequence number.
+    pub sequence: u16,
+    /// The position of its first sample in the mouth's stream.
+    pub media_time: MediaTime,
+    /// When its last sample had been captured, by the mouth's clock: the earliest instant at which it could be sent.
+    pub captured: RunTime,
+    /// The UDP payload's size.
+    pub size_bytes: usize,
+    /// The first byte of the Opus packet, which names the coding mode (RFC 6716, section 3.1); `None` for PCM.
+    pub toc: Option<u8>,
+}
+
+/// What a jitter buffer decided about one frame of one stream, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playout {
+    /// The stream.
+    pub ssrc: u32,
+    /// The frame's RTP sequence number.
+    pub sequence: u16,
+    /// The frame's RTP timestamp.
+    pub rtp_timestamp: u32,
+    /// The UDP payload's size; `None` if no packet came.
+    pub size_bytes: Option<usize>,
+    /// When the packet arrived, by the kernel's stamp; `None` if none came.
+    pub received: Option<RunTime>,
+    /// When the frame's first decoded sample was played at the ear; `None` if it was not.
+    pub played: Option<RunTime>,
+    /// What was done.
+    pub action: PlayoutAction,
+}
+
+impl Playout {
+    /// How long the frame waited in the jitter buffer.
+    pub fn buffered(&self) -> Option<Nanos> {
+        Some(self.played? - self.received?)
+    }
+}
+
+/// What a jitter buffer did about a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayoutAction {
+    /// Decoded and played.
+    Played,
+    /// Not there in time: the codec's loss concealment played instead.
+    Concealed,
+    /// Came after its turn and was dropped.
+    Late,
+    /// Came twice and was dropped.
+    Duplicate,
+    /// Not a packet of this room's codec: dropped.
+    Undecodable,
+}
