@@ -113,4 +113,6 @@ pub enum PlayoutAction {
     Duplicate,
     /// Not a packet of this room's codec: dropped.
     Undecodable,
+    /// Came when the buffer could hold no more and was dropped.
+    Overflow,
 }

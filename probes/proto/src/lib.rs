@@ -5,3 +5,4 @@ pub mod control;
 pub mod engine;
 pub mod event;
 pub mod records;
+pub mod wire;
