@@ -1,8 +1,10 @@
 //! Sans-IO protocol engines: state machines that take the time, packets and control messages, and give packets,
 //! control messages and sound. Nothing here asks a clock or opens a socket.
 
+pub mod codec;
 pub mod control;
 pub mod engine;
 pub mod event;
 pub mod records;
+pub mod sdp;
 pub mod wire;
