@@ -1,1 +1,7 @@
-//! (see below)
+//! What engines may not touch: sockets with kernel time stamps, pacing, recordings on disk, sound devices.
+//!
+//! Everything here serves one trait, [`Engine`](jiho_proto::engine::Engine), in real time.
+
+pub mod address;
+pub mod clock;
+pub mod udp;
