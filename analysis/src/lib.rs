@@ -1,4 +1,6 @@
 //! From samples to findings. Touches no clock, file, socket or device.
 
 pub mod arrivals;
+pub mod hear;
+pub mod signal;
 pub mod units;

@@ -1,0 +1,85 @@
+//! What is heard: from a recording's samples to detections of time signals.
+//!
+//! bank (correlation with every code) → scan (local peaks) → cancel (what other codes add to them) → detections.
+
+mod bank;
+mod cancel;
+pub mod oracle;
+mod peak;
+mod scan;
+
+pub use scan::Detection;
+
+use crate::signal::{Code, Family, Waveform};
+use crate::units::Rate;
+use bank::{Bank, Correlations};
+use cancel::Cancellation;
+use scan::Scanner;
+
+/// Listens to one channel of a recording, as a stream: memory does not grow with its length.
+pub struct Hearing {
+    codes: Vec<Code>,
+    mark_samples: f64,
+    bank: Bank,
+    scanners: Vec<Scanner>,
+    cancellation: Cancellation,
+}
+
+impl Hearing {
+    /// Listens for some codes of a family in a recording at `rate`.
+    pub fn new(rate: Rate, family: Family, codes: &[Code]) -> Self {
+        let (templates, before): (Vec<_>, Vec<_>) =
+            codes.iter().map(|&code| Waveform::new(family, code).template(rate)).unzip();
+        let bank = Bank::new(rate, &templates);
+        let decimated_hz = rate.hz() / bank.decimation() as f64;
+        Self {
+            codes: codes.to_vec(),
+            mark_samples: before.first().map_or(0.0, |&before| rate.samples(before)),
+            scanners: codes.iter().map(|_| Scanner::new(decimated_hz)).collect(),
+            cancellation: Cancellation::new(rate, templates, bank.template_len()),
+            bank,
+        }
+    }
+
+    /// Takes samples, and gives the detections that are complete with them, in order of time.
+    pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
+        let (scanners, cancellation) = (&mut self.scanners, &mut self.cancellation);
+        self.bank.push(samples, &mut |correlations| scan(scanners, correlations, cancellation));
+        let scanned = self.scanners.iter().map(Scanner::scanned).min().unwrap_or(0);
+        self.detections(scanned)
+    }
+
+    /// Ends the recording, and gives the rest.
+    pub fn finish(mut self) -> Vec<Detection> {
+        let (scanners, cancellation) = (&mut self.scanners, &mut self.cancellation);
+        self.bank.finish(&mut |correlations| scan(scanners, correlations, cancellation));
+        for (code, scanner) in scanners.iter_mut().enumerate() {
+            scanner.finish(&mut |candidate| cancellation.add(code, candidate));
+        }
+        self.detections(usize::MAX)
+    }
+
+    fn detections(&mut self, scanned: usize) -> Vec<Detection> {
+        let decimation = self.bank.decimation() as f64;
+        let terms = self.bank.template_len() as f64;
+        self.cancellation
+            .resolve(scanned)
+            .into_iter()
+            .map(|(code, heard)| heard.detection(self.codes[code], decimation, self.mark_samples, terms))
+            .collect()
+    }
+}
+
+fn scan(scanners: &mut [Scanner], correlations: Correlations<'_>, cancellation: &mut Cancellation) {
+    for (code, (scanner, values)) in scanners.iter_mut().zip(correlations.values).enumerate() {
+        scanner.push(values, correlations.energy, &mut |candidate| cancellation.add(code, candidate));
+    }
+}
+
+/// Listens to a whole recording at once.
+pub fn hear(samples: &[f32], rate: Rate, family: Family, codes: &[Code]) -> Vec<Detection> {
+    let mut hearing = Hearing::new(rate, family, codes);
+    let mut detections = hearing.push(samples);
+    detections.extend(hearing.finish());
+    detections
+}

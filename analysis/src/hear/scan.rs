@@ -1,0 +1,206 @@
+//! Peaks of one code's correlation: candidates for arrivals.
+
+use serde::{Deserialize, Serialize};
+
+use super::peak::{self, REACH};
+use crate::signal::Code;
+
+/// Weaker than this is noise: with 2400 terms, noise alone has a standard deviation of 0.02.
+const LEAST_SCORE: f32 = 0.10;
+/// How far from a peak a rival is looked for.
+const RIVAL_SECONDS: f64 = 0.150;
+/// A peak's own main lobe, in which there is no rival.
+const MAIN_LOBE_SECONDS: f64 = 0.001;
+/// A lesser peak beside a greater one is listed (an echo, a second path) if it has this score …
+const ECHO_SCORE: f32 = 0.30;
+/// … and this part of the greater one's height.
+const ECHO_HEIGHT: f32 = 0.5;
+/// Values kept on either side of a peak for its refinement.
+pub(super) const MARGIN: usize = REACH + 16;
+
+/// A time signal found in a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detection {
+    /// Whose.
+    pub code: Code,
+    /// The position of its mark, in samples of the recording.
+    pub position: f64,
+    /// The normalised correlation coefficient ρ, 0 to 1, once the other codes that sound at the same time are taken
+    /// out.
+    pub score: f64,
+    /// Its height over that of the highest other peak within 150 ms. Below 1: this is the lesser one, an echo.
+    pub peak_ratio: f64,
+    /// Level of the signal against all that is not the signal, in its band, in dB.
+    pub snr_db: f64,
+    /// The Cramér–Rao bound of the position's standard deviation, in samples of the recording.
+    pub position_sd: f64,
+    /// The signal came with its polarity reversed.
+    pub inverted: bool,
+}
+
+impl Detection {
+    /// Sure by itself, whatever its neighbours say.
+    pub fn is_sure(&self) -> bool {
+        self.score >= 0.30 && self.peak_ratio >= 2.0
+    }
+
+    /// Believable if its neighbours agree.
+    pub fn is_possible(&self) -> bool {
+        self.score >= 0.10 && self.peak_ratio >= 1.5
+    }
+
+    /// The highest other peak within 150 ms, in dB relative to this one.
+    pub fn second_peak_db(&self) -> f64 {
+        -20.0 * self.peak_ratio.log10()
+    }
+}
+
+/// A peak before the other codes are taken out.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Its lag, at the decimated rate.
+    pub index: usize,
+    /// The correlation around it: `MARGIN` values to both sides.
+    pub values: Vec<f32>,
+    /// The signal's energy under the template.
+    pub energy: f32,
+    /// The height of the highest other peak near by.
+    pub rival: f32,
+}
+
+/// A peak refined, at the decimated rate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    pub position: f64,
+    /// `Σ x·t / ‖t‖`, with its sign.
+    pub value: f64,
+    /// What is left of the energy without the other codes.
+    pub energy: f64,
+    pub rival: f64,
+    /// β² of the Cramér–Rao bound, per squared decimated sample.
+    pub sharpness: f64,
+}
+
+impl Heard {
+    pub(super) fn of(candidate: &Candidate, values: &[f32], energy: f64) -> Self {
+        let window = MARGIN - 4..=MARGIN + 4;
+        let sign = values[MARGIN].signum();
+        let top = window.max_by(|&a, &b| (sign * values[a]).total_cmp(&(sign * values[b]))).unwrap_or(MARGIN);
+        let peak = peak::refine(values, top);
+        Self {
+            position: candidate.index as f64 + peak.position - MARGIN as f64,
+            value: peak.value,
+            energy,
+            rival: f64::from(candidate.rival),
+            sharpness: peak.sharpness.max(f64::MIN_POSITIVE),
+        }
+    }
+
+    pub(super) fn detection(self, code: Code, decimation: f64, mark: f64, terms: f64) -> Detection {
+        let score = (self.value.abs() / self.energy.sqrt()).min(1.0);
+        let explained = (score * score).clamp(1e-9, 1.0 - 1e-9);
+        let snr = explained / (1.0 - explained);
+        Detection {
+            code,
+            position: self.position * decimation + mark,
+            score,
+            peak_ratio: self.value.abs() / self.rival.max(f64::MIN_POSITIVE),
+            snr_db: 10.0 * snr.log10(),
+            // var(τ) ≥ 1 / (2E/N₀ · β²) (Kay, Fundamentals of Statistical Signal Processing, vol. I, section 3.11),
+            // with 2E/N₀ = terms · SNR for noise that is white in the decimated band.
+            position_sd: decimation / (terms * snr * self.sharpness).sqrt(),
+            inverted: self.value < 0.0,
+        }
+    }
+}
+
+/// Scans one code's correlation as it comes.
+pub(super) struct Scanner {
+    rival_reach: usize,
+    main_lobe: usize,
+    values: Vec<f32>,
+    energy: Vec<f32>,
+    /// The lag of `values[0]`, minus the padding in front of lag 0.
+    dropped: usize,
+}
+
+impl Scanner {
+    pub(super) fn new(decimated_hz: f64) -> Self {
+        let rival_reach = (RIVAL_SECONDS * decimated_hz) as usize;
+        Self {
+            rival_reach,
+            main_lobe: (MAIN_LOBE_SECONDS * decimated_hz).ceil() as usize,
+            // Before the recording there was silence.
+            values: vec![0.0; rival_reach],
+            energy: vec![0.0; rival_reach],
+            dropped: 0,
+        }
+    }
+
+    /// The lag up to which all candidates have been given.
+    pub(super) fn scanned(&self) -> usize {
+        self.dropped
+    }
+
+    pub(super) fn push(&mut self, values: &[f32], energy: &[f32], found: &mut impl FnMut(Candidate)) {
+        self.values.extend_from_slice(values);
+        self.energy.extend_from_slice(energy);
+        let reach = self.rival_reach;
+        if self.values.len() <= 2 * reach {
+            return;
+        }
+        let end = self.values.len() - reach;
+        for index in reach..end {
+            if let Some(candidate) = self.candidate(index) {
+                found(candidate);
+            }
+        }
+        self.values.drain(..end - reach);
+        self.energy.drain(..end - reach);
+        self.dropped += end - reach;
+    }
+
+    pub(super) fn finish(&mut self, found: &mut impl FnMut(Candidate)) {
+        let silence = vec![0.0; self.rival_reach];
+        self.push(&silence, &silence, found);
+    }
+
+    fn candidate(&self, index: usize) -> Option<Candidate> {
+        let height = self.values[index].abs();
+        // Below −100 dBFS there is nothing but rounding.
+        let energy = self.energy[index];
+        if height * height < LEAST_SCORE * LEAST_SCORE * energy || energy < 1e-7 || !self.is_local_peak(index) {
+            return None;
+        }
+        let lobe = index - self.main_lobe..=index + self.main_lobe;
+        if self.values[lobe].iter().any(|v| v.abs() > height) {
+            return None;
+        }
+        let rival = self.rival(index);
+        let is_echo = height * height >= ECHO_SCORE * ECHO_SCORE * energy && height >= ECHO_HEIGHT * rival;
+        if height < rival && !is_echo {
+            return None;
+        }
+        Some(Candidate {
+            index: index - self.rival_reach + self.dropped,
+            values: self.values[index - MARGIN..=index + MARGIN].to_vec(),
+            energy,
+            rival,
+        })
+    }
+
+    fn is_local_peak(&self, index: usize) -> bool {
+        let height = self.values[index].abs();
+        height > self.values[index - 1].abs() && height >= self.values[index + 1].abs()
+    }
+
+    fn rival(&self, index: usize) -> f32 {
+        let before = index - self.rival_reach + 1..index - self.main_lobe;
+        let after = index + self.main_lobe + 1..index + self.rival_reach;
+        before
+            .chain(after)
+            .filter(|&other| other + 1 < self.values.len() && other > 0)
+            .map(|other| (other, self.values[other].abs()))
+            .fold(0.0, |best, (other, height)| if height > best && self.is_local_peak(other) { height } else { best })
+    }
+}

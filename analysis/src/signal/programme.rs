@@ -1,0 +1,127 @@
+//! What one speaker plays through a run.
+
+use super::{Code, Emission, Family, Schedule, Waveform};
+use crate::units::{MediaTime, Nanos, RunTime, SampleClock};
+
+/// Which time signal is played, and in what rhythm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// The family of time signals.
+    pub family: Family,
+    /// One beep in each period.
+    pub period: Nanos,
+    /// Beeps begin within this time of their period's start.
+    pub spread: Nanos,
+    /// All speakers sound at the same instants, told apart by code alone. Ignored by signals without a code, whose
+    /// speakers take turns.
+    pub together: bool,
+}
+
+impl Signal {
+    /// The default: a coded voice of 200 ms once a second, everybody at the same instants.
+    pub const VOICED: Self =
+        Self { family: Family::Voiced, period: Nanos::from_secs(1), spread: Nanos::from_millis(300), together: true };
+
+    /// The programmes of all speakers, in the order of `codes`, for beeps whose whole sound lies between `start` and
+    /// `start + duration`.
+    pub fn programmes(&self, codes: &[Code], start: RunTime, duration: Nanos) -> Vec<Programme> {
+        let takes_turns = self.family == Family::Jiho;
+        (0u32..)
+            .zip(codes)
+            .map(|(turn, &code)| {
+                let waveform = Waveform::new(self.family, code);
+                let sound = self.spread + waveform.before_mark() + waveform.after_mark();
+                let slots = (duration - sound).0.div_euclid(self.period.0) + 1;
+                let schedule = Schedule {
+                    start: start + waveform.before_mark(),
+                    period: self.period,
+                    spread: self.spread,
+                    slots: slots.clamp(0, i64::from(u32::MAX)) as u32,
+                    turns: if takes_turns { codes.len() as u32 } else { 1 },
+                    turn: if takes_turns { turn } else { 0 },
+                    key: if self.together { Schedule::TOGETHER } else { Schedule::own_key(code) },
+                };
+                Programme::new(waveform, code, &schedule)
+            })
+            .collect()
+    }
+}
+
+/// A speaker's time signal: which waveform sounds when.
+#[derive(Clone, Debug)]
+pub struct Programme {
+    waveform: Waveform,
+    code: Code,
+    emissions: Vec<Emission>,
+}
+
+impl Programme {
+    /// A waveform on a schedule.
+    pub fn new(waveform: Waveform, code: Code, schedule: &Schedule) -> Self {
+        Self { waveform, code, emissions: schedule.emissions().collect() }
+    }
+
+    /// The speaker's code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Its beeps, in order of time.
+    pub fn emissions(&self) -> &[Emission] {
+        &self.emissions
+    }
+
+    /// Fills `out` with the samples from `first` on, by the mouth's clock; silence between beeps.
+    pub fn render(&self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
+        out.fill(0.0);
+        let from = clock.time(first) - self.waveform.after_mark();
+        let to = clock.time(first + out.len() as i64) + self.waveform.before_mark();
+        let begin = self.emissions.partition_point(|e| e.at < from);
+        for emission in self.emissions[begin..].iter().take_while(|e| e.at < to) {
+            let seconds = (first.0 as f64 - clock.position(emission.at)) / clock.rate.hz();
+            self.waveform.add(seconds, clock.rate, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Rate;
+
+    fn sounding(programme: &Programme, seconds: usize) -> Vec<usize> {
+        let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+        let mut samples = vec![0.0; 48_000 * seconds];
+        for (n, frame) in samples.chunks_mut(960).enumerate() {
+            programme.render(&clock, MediaTime(n as i64 * 960), frame);
+        }
+        (0..samples.len()).filter(|&n| samples[n].abs() > 1e-3).collect()
+    }
+
+    #[test]
+    fn speakers_of_a_chorus_sound_at_the_same_instants_and_differently() {
+        let codes = [Code::new(0).unwrap(), Code::new(1).unwrap()];
+        let [a, b] = &Signal::VOICED.programmes(&codes, RunTime::START, Nanos::from_secs(5))[..] else { panic!() };
+        assert_eq!(a.emissions(), b.emissions());
+        assert_eq!(a.emissions().len(), 5);
+        assert_ne!(sounding(a, 1), sounding(b, 1));
+    }
+
+    #[test]
+    fn a_programme_sounds_within_its_time_only() {
+        let start = RunTime(1_000_000_000);
+        let programme = &Signal::VOICED.programmes(&[Code::new(7).unwrap()], start, Nanos::from_secs(3))[0];
+        let sounding = sounding(programme, 6);
+        assert!(*sounding.first().unwrap() >= 48_000);
+        assert!(*sounding.last().unwrap() < 4 * 48_000);
+    }
+
+    #[test]
+    fn time_signals_without_codes_take_turns() {
+        let signal = Signal { family: Family::Jiho, period: Nanos::from_secs(10), spread: Nanos::ZERO, together: true };
+        let codes = [Code::new(0).unwrap(), Code::new(1).unwrap()];
+        let programmes = signal.programmes(&codes, RunTime::START, Nanos::from_secs(40));
+        let marks = |n: usize| programmes[n].emissions().iter().map(|e| e.at.0 / 1_000_000_000).collect::<Vec<_>>();
+        assert_eq!((marks(0), marks(1)), (vec![3, 23], vec![13, 33]));
+    }
+}

@@ -1,0 +1,151 @@
+//! Hearing against constructed truth: positions, scores, several speakers at once, noise, rates, streaming.
+
+use jiho_analysis::hear::oracle::normalised_correlation;
+use jiho_analysis::hear::{Detection, Hearing, hear};
+use jiho_analysis::signal::{Code, Family, Waveform};
+use jiho_analysis::units::Rate;
+use proptest::prelude::*;
+
+fn code(number: u8) -> Code {
+    Code::new(number).unwrap()
+}
+
+fn add_beep(samples: &mut [f32], rate: Rate, number: u8, position: f64, gain: f32) {
+    let mut beep = vec![0.0; samples.len()];
+    Waveform::new(Family::Voiced, code(number)).add(-position / rate.hz(), rate, &mut beep);
+    samples.iter_mut().zip(beep).for_each(|(sample, beep)| *sample += gain * beep);
+}
+
+/// White Gaussian noise by Box–Muller over a 64-bit linear congruential generator (Knuth's MMIX constants).
+fn add_noise(samples: &mut [f32], rms: f32, mut seed: u64) {
+    let mut unit = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((seed >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    for sample in samples {
+        let (radius, angle) = ((-2.0 * unit().ln()).sqrt(), std::f64::consts::TAU * unit());
+        *sample += rms * (radius * angle.cos()) as f32;
+    }
+}
+
+fn sure(detections: &[Detection]) -> Vec<Detection> {
+    detections.iter().copied().filter(Detection::is_sure).collect()
+}
+
+#[test]
+fn the_fast_path_gives_the_oracles_scores() {
+    let rate = Rate(12_000);
+    let mut samples = vec![0.0; 12_000];
+    add_beep(&mut samples, rate, 3, 4321.0, 1.0);
+    add_noise(&mut samples, 0.1, 7);
+    let mut template = vec![0.0; 2400];
+    Waveform::new(Family::Voiced, code(3)).add(0.0, rate, &mut template);
+    let oracle = normalised_correlation(&samples, &template);
+    let best = (0..oracle.len()).max_by(|&a, &b| oracle[a].total_cmp(&oracle[b])).unwrap();
+    let heard = hear(&samples, rate, Family::Voiced, &[code(3)])[0];
+    assert!((heard.position - best as f64).abs() < 0.6, "{heard:?}, oracle at {best}");
+    assert!((heard.score - oracle[best]).abs() < 0.01, "{heard:?}, oracle {}", oracle[best]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_clean_beep_is_found_within_a_hundredth_of_a_sample(
+        position in 0.0f64..90_000.0, number in 0u8..64, gain in 0.02f32..2.0, inverted: bool,
+        rate in prop_oneof![Just(48_000u32), Just(44_100), Just(16_000), Just(32_000), Just(96_000), Just(22_050)],
+    ) {
+        let rate = Rate(rate);
+        let position = position * rate.hz() / 48_000.0;
+        let mut samples = vec![0.0; rate.0 as usize * 5 / 2];
+        add_beep(&mut samples, rate, number, position, if inverted { -gain } else { gain });
+        let heard = sure(&hear(&samples, rate, Family::Voiced, &[code(number)]));
+        prop_assert_eq!(heard.len(), 1);
+        prop_assert!((heard[0].position - position).abs() < 0.01, "{:?} for {}", heard[0], position);
+        prop_assert_eq!(heard[0].inverted, inverted);
+    }
+
+    #[test]
+    fn speakers_at_the_same_instant_do_not_disturb_each_other(
+        a in 10_000.0f64..12_000.0, b in 10_000.0f64..12_000.0, c in 10_000.0f64..12_000.0,
+        first in 0u8..20, gain in 0.5f32..2.0,
+    ) {
+        let rate = Rate::OPUS;
+        let mut samples = vec![0.0; 48_000];
+        for (n, (position, gain)) in [(a, 1.0), (b, gain), (c, 1.0)].into_iter().enumerate() {
+            add_beep(&mut samples, rate, first + 20 * n as u8, position, gain);
+        }
+        let codes = [code(first), code(first + 20), code(first + 40), code(63)];
+        let heard = sure(&hear(&samples, rate, Family::Voiced, &codes));
+        prop_assert_eq!(heard.len(), 3, "{:?}", heard);
+        for (n, position) in [a, b, c].into_iter().enumerate() {
+            let own = heard.iter().find(|h| h.code == codes[n]).unwrap();
+            // A fiftieth of a millisecond is 0.96 of a sample.
+            prop_assert!((own.position - position).abs() < 0.1, "{:?} for {}", own, position);
+        }
+    }
+}
+
+#[test]
+fn a_stream_in_pieces_gives_what_the_whole_gives() {
+    let rate = Rate::OPUS;
+    let mut samples = vec![0.0; 48_000 * 6];
+    for (n, position) in [3_000.25, 50_000.5, 61_000.0, 130_000.75, 250_000.0].into_iter().enumerate() {
+        add_beep(&mut samples, rate, n as u8 % 2, position, 1.0);
+    }
+    add_noise(&mut samples, 0.02, 1);
+    let codes = [code(0), code(1)];
+    let whole = hear(&samples, rate, Family::Voiced, &codes);
+    let mut hearing = Hearing::new(rate, Family::Voiced, &codes);
+    let mut pieces: Vec<Detection> = samples.chunks(7_919).flat_map(|piece| hearing.push(piece)).collect();
+    pieces.extend(hearing.finish());
+    assert_eq!(whole, pieces);
+    assert_eq!(sure(&whole).len(), 5);
+}
+
+#[test]
+fn the_spread_in_white_noise_is_that_of_the_cramer_rao_bound() {
+    let rate = Rate::OPUS;
+    for snr_db in [20.0, 0.0, -8.0] {
+        let noise = 0.1 * 10f32.powf(-snr_db / 20.0);
+        let (mut squares, mut bound, mut count) = (0.0, 0.0, 0.0);
+        for trial in 0..150 {
+            let position = 9_000.0 + 37.31 * f64::from(trial);
+            let mut samples = vec![0.0; 32_000];
+            add_beep(&mut samples, rate, 5, position, 1.0);
+            add_noise(&mut samples, noise, 1000 + trial as u64);
+            for heard in sure(&hear(&samples, rate, Family::Voiced, &[code(5)])) {
+                squares += (heard.position - position).powi(2);
+                bound += heard.position_sd.powi(2);
+                count += 1.0;
+            }
+        }
+        assert!(count >= 148.0, "{snr_db} dB: heard {count} of 150");
+        let ratio = (squares / bound).sqrt();
+        // The ratio's own standard deviation is 1/√300.
+        assert!((0.82..1.18).contains(&ratio), "{snr_db} dB: spread over bound {ratio:.3}");
+    }
+}
+
+#[test]
+fn noise_and_other_codes_are_never_taken_for_a_beep() {
+    let rate = Rate::OPUS;
+    let mut samples = vec![0.0; 48_000 * 60];
+    add_noise(&mut samples, 0.1, 99);
+    for n in 0..59 {
+        add_beep(&mut samples, rate, n % 16, 48_000.0 * f64::from(n) + 5_000.3, 2.0);
+    }
+    let others: Vec<Code> = (32..48).map(code).collect();
+    assert_eq!(sure(&hear(&samples, rate, Family::Voiced, &others)), vec![]);
+}
+
+#[test]
+fn the_literal_time_signal_is_found_and_called_ambiguous() {
+    let rate = Rate::OPUS;
+    let mut samples = vec![0.0; 48_000 * 9];
+    Waveform::new(Family::Jiho, code(0)).add(-4.125, rate, &mut samples);
+    let heard = hear(&samples, rate, Family::Jiho, &[code(0)]);
+    let best = heard.iter().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap();
+    assert!((best.position - 4.125 * 48_000.0).abs() < 0.05, "{best:?}");
+    assert!(!best.is_sure() && best.peak_ratio < 1.1, "880 Hz looks the same one cycle later: {best:?}");
+}
