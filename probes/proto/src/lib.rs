@@ -3,8 +3,13 @@
 
 pub mod codec;
 pub mod control;
+pub mod endpoint;
 pub mod engine;
 pub mod event;
+pub mod listener;
+mod outbox;
+pub mod playout;
 pub mod records;
 pub mod sdp;
+pub mod speaker;
 pub mod wire;

@@ -1,0 +1,208 @@
+//! A client: joins a room, speaks into it if it has a mouth, and hears it.
+
+use std::net::SocketAddr;
+
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+
+use crate::codec::{CodecConfig, CodecError, Encoder, RATE};
+use crate::control::{Join, Joined, Message};
+use crate::engine::{Engine, Input, Output, PeerId};
+use crate::event::Event;
+use crate::listener::Listener;
+use crate::outbox::Outbox;
+use crate::playout::PlayoutPolicy;
+use crate::speaker::{Mouth, Speaker, StreamMarks};
+use crate::wire::{self, rtp};
+
+/// What an endpoint is.
+#[derive(Debug)]
+pub struct EndpointConfig {
+    /// A name that nobody else in the room has.
+    pub name: String,
+    /// Stage or audience.
+    pub role: Role,
+    /// The room's secret.
+    pub token: String,
+    /// Where our media comes from and goes to, as [`Join::media`] has it.
+    pub media: SocketAddr,
+    /// The room's codec.
+    pub codec: CodecConfig,
+    /// How the jitter buffer delays what it plays.
+    pub playout: PlayoutPolicy,
+    /// Names of the speakers to hear; `None`: everybody else.
+    pub subscribe: Option<Vec<String>>,
+    /// From [`Input::Start`] to the ear's sample 0: sound cards do not start in step.
+    pub ear_phase: Nanos,
+    /// What a speaker speaks with.
+    pub mouth: Option<MouthConfig>,
+}
+
+/// How an endpoint speaks. RFC 3550 wants the three numbers random (section 5.1); whoever runs the endpoint draws
+/// them.
+#[derive(Debug)]
+pub struct MouthConfig {
+    /// The stream's identifier in RTP.
+    pub ssrc: u32,
+    /// The first packet's sequence number.
+    pub first_sequence: u16,
+    /// The first sample's timestamp.
+    pub first_timestamp: u32,
+    /// From [`Message::Joined`] to the mouth's sample 0.
+    pub phase: Nanos,
+    /// Where the sound comes from.
+    pub mouth: Box<dyn Mouth>,
+}
+
+/// A client of a room: a speaker if it has a mouth, and in any case a listener.
+///
+/// The ear opens at [`Input::Start`] and plays silence until there is something to hear; the mouth opens when the relay
+/// has let us in. Media is taken from the relay's address only. When the relay refuses us or the control connection
+/// ends, [`Event::Failed`] says why and [`Output::Done`] follows.
+#[derive(Debug)]
+pub struct Endpoint {
+    join: Join,
+    codec: CodecConfig,
+    playout: PlayoutPolicy,
+    ear_phase: Nanos,
+    /// Ready to speak, until the relay lets us in.
+    mouth: Option<(MouthConfig, Encoder)>,
+    /// Where media goes to and comes from, once the relay has let us in.
+    relay: Option<SocketAddr>,
+    speaker: Option<Speaker>,
+    listener: Option<Listener>,
+    out: Outbox,
+    done: bool,
+}
+
+impl Endpoint {
+    /// Errors if the codec cannot be set like this.
+    pub fn new(config: EndpointConfig) -> Result<Self, CodecError> {
+        let EndpointConfig { name, role, token, media, codec, playout, subscribe, ear_phase, mouth } = config;
+        let mouth = mouth.map(|mouth| Encoder::new(&codec).map(|encoder| (mouth, encoder))).transpose()?;
+        Ok(Self {
+            join: Join { name, role, token, media, subscribe },
+            codec,
+            playout,
+            ear_phase,
+            mouth,
+            relay: None,
+            speaker: None,
+            listener: None,
+            out: Outbox::default(),
+            done: false,
+        })
+    }
+
+    fn start(&mut self, now: RunTime) {
+        let clock = SampleClock { start: now + self.ear_phase, rate: RATE };
+        self.listener = Some(Listener::new(clock, self.codec, self.playout));
+        self.out.event(now, Event::EarOpened { clock });
+        self.out.control(PeerId::RELAY, Message::Join(self.join.clone()));
+    }
+
+    fn joined(&mut self, now: RunTime, joined: &Joined) {
+        if self.relay.is_some() {
+            return;
+        }
+        let (theirs, ours) = (joined.payload_type, self.codec.payload_type());
+        if theirs != ours {
+            let reason = format!(
+                "the room's codec has RTP payload type {theirs}, ours ({}) has {ours}: give both the same codec",
+                self.codec.rtpmap()
+            );
+            return self.fail(now, reason);
+        }
+        self.relay = Some(joined.media);
+        self.out.event(now, Event::Joined);
+        if let Some((MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth }, encoder)) = self.mouth.take()
+        {
+            let clock = SampleClock { start: now + phase, rate: RATE };
+            let marks = StreamMarks { ssrc, payload_type: ours, first_sequence, first_timestamp };
+            self.speaker = Some(Speaker::new(mouth, encoder, clock, marks));
+            self.out.event(now, Event::MouthOpened { clock, ssrc });
+        }
+    }
+
+    fn control(&mut self, now: RunTime, message: &Message) {
+        match message {
+            Message::Joined(joined) => self.joined(now, joined),
+            Message::Refused { reason } => self.fail(now, format!("the relay refused us: {reason}")),
+            Message::Talker(talker) => {
+                self.out.event(now, Event::Talker { name: talker.name.clone(), ssrc: talker.ssrc });
+            }
+            // These go from clients to relays.
+            Message::Join(_) | Message::Leave => {}
+        }
+    }
+
+    fn packet(&mut self, from: SocketAddr, received: RunTime, data: &[u8]) {
+        let Some(listener) = &mut self.listener else { return };
+        listener.play_while(|deadline| deadline < received, &mut self.out);
+        if self.relay != Some(from) || wire::classify(data) != wire::Kind::Rtp {
+            return;
+        }
+        if let Ok(packet) = rtp::Packet::new_checked(data) {
+            listener.packet(&packet, received, data.len(), &mut self.out);
+        }
+    }
+
+    fn play_until(&mut self, now: RunTime) {
+        if let Some(listener) = &mut self.listener {
+            listener.play_while(|deadline| deadline <= now, &mut self.out);
+        }
+    }
+
+    fn send_due(&mut self, now: RunTime) {
+        if let (Some(speaker), Some(relay)) = (&mut self.speaker, self.relay)
+            && let Err(error) = speaker.send_due(now, relay, &mut self.out)
+        {
+            self.fail(now, error.to_string());
+        }
+    }
+
+    fn fail(&mut self, now: RunTime, reason: String) {
+        self.play_until(now);
+        self.out.event(now, Event::Failed { reason });
+        self.done = true;
+    }
+
+    fn stop(&mut self, now: RunTime) {
+        self.play_until(now);
+        self.out.control(PeerId::RELAY, Message::Leave);
+        self.done = true;
+    }
+
+    fn wake_at(&self) -> Option<RunTime> {
+        let ear = self.listener.as_ref().map(Listener::deadline);
+        let mouth = self.speaker.as_ref().map(Speaker::due);
+        ear.into_iter().chain(mouth).min()
+    }
+}
+
+impl Engine for Endpoint {
+    fn handle(&mut self, now: RunTime, input: Input<'_>) {
+        self.out.reclaim();
+        if !self.done {
+            self.send_due(now);
+        }
+        if self.done {
+            return;
+        }
+        match input {
+            Input::Start => self.start(now),
+            Input::Timer => self.play_until(now),
+            Input::Packet { from, received, data } => self.packet(from, received, data),
+            Input::Control { message, .. } => self.control(now, message),
+            Input::ControlClosed { reason, .. } => {
+                self.fail(now, format!("the connection to the relay is gone: {reason}"));
+            }
+            Input::Stop => self.stop(now),
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<'_> {
+        let wait = if self.done { Output::Done } else { Output::Wait(self.wake_at()) };
+        self.out.fetch().unwrap_or(wait)
+    }
+}

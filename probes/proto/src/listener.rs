@@ -1,0 +1,82 @@
+//! An ear: pulls periods of 10 ms out of the streams' jitter buffers and mixes them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
+
+use crate::codec::CodecConfig;
+use crate::event::{Event, PlayoutAction};
+use crate::outbox::Outbox;
+use crate::playout::{Arrival, Period, PlayoutPolicy, Stream};
+use crate::wire::rtp;
+
+/// What the ear decides at once: 10 ms.
+pub const PERIOD_SAMPLES: usize = 480;
+/// Streams that an ear keeps apart; packets of further ones are recorded as overflow.
+pub const MAX_STREAMS: usize = 1024;
+
+/// Hears all streams together: their sum, clipped to −1 to 1 as a sound card would.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    clock: SampleClock,
+    codec: CodecConfig,
+    policy: PlayoutPolicy,
+    streams: BTreeMap<u32, Stream>,
+    next: MediaTime,
+    period: [f32; PERIOD_SAMPLES],
+}
+
+impl Listener {
+    /// An ear whose sample 0 is played at the clock's start.
+    pub(crate) fn new(clock: SampleClock, codec: CodecConfig, policy: PlayoutPolicy) -> Self {
+        let (streams, next, period) = (BTreeMap::new(), MediaTime(0), [0.0; PERIOD_SAMPLES]);
+        Self { clock, codec, policy, streams, next, period }
+    }
+
+    /// When the next period is decided: what was received until then, counts.
+    pub(crate) fn deadline(&self) -> RunTime {
+        self.clock.time(self.next)
+    }
+
+    /// Plays all periods whose deadlines `is_due` names.
+    pub(crate) fn play_while(&mut self, is_due: impl Fn(RunTime) -> bool, out: &mut Outbox) {
+        while is_due(self.deadline()) {
+            let period = Period { ear: &self.clock, first: self.next, deadline: self.deadline() };
+            self.period.fill(0.0);
+            for stream in self.streams.values_mut() {
+                stream.mix(period, &mut self.period, out);
+            }
+            for sample in &mut self.period {
+                *sample = sample.clamp(-1.0, 1.0);
+            }
+            out.ear(self.next, &self.period);
+            self.next = self.next + PERIOD_SAMPLES as i64;
+        }
+    }
+
+    /// Takes a packet; all deadlines before `received` must have been played.
+    pub(crate) fn packet(&mut self, packet: &rtp::Packet<'_>, received: RunTime, size_bytes: usize, out: &mut Outbox) {
+        let arrival = Arrival::new(packet, received, size_bytes);
+        let anchor = self.policy.anchor(&self.clock, received);
+        match self.stream(packet) {
+            Ok(stream) => stream.packet(arrival, anchor, packet.payload(), out),
+            Err(dropped) => out.event(received, Event::Playout(arrival.record(None, dropped))),
+        }
+    }
+
+    fn stream(&mut self, packet: &rtp::Packet<'_>) -> Result<&mut Stream, PlayoutAction> {
+        if packet.payload_type() != self.codec.payload_type() {
+            return Err(PlayoutAction::Undecodable);
+        }
+        let full = self.streams.len() >= MAX_STREAMS;
+        match self.streams.entry(packet.ssrc()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(_) if full => Err(PlayoutAction::Overflow),
+            Entry::Vacant(place) => {
+                let stream = Stream::new(packet.ssrc(), &self.codec, self.next);
+                stream.map(|stream| place.insert(stream)).map_err(|_| PlayoutAction::Undecodable)
+            }
+        }
+    }
+}

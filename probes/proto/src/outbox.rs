@@ -1,0 +1,68 @@
+//! What an engine has to say until its driver fetches it. Samples and datagrams lie in two buffers that are used again
+//! and again, so that the steady path allocates nothing.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use jiho_analysis::units::{MediaTime, RunTime};
+
+use crate::control::Message;
+use crate::engine::{Output, PeerId};
+use crate::event::Event;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Item>,
+    samples: Vec<f32>,
+    datagrams: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Send { to: SocketAddr, bytes: Range<usize> },
+    Control { peer: PeerId, message: Message },
+    Ear { first: MediaTime, samples: Range<usize> },
+    Event { at: RunTime, event: Event },
+}
+
+impl Outbox {
+    /// To be called before anything is put in: what was fetched makes room.
+    pub(crate) fn reclaim(&mut self) {
+        if self.queue.is_empty() {
+            self.samples.clear();
+            self.datagrams.clear();
+        }
+    }
+
+    /// Sends the datagram that `emit` appends to the buffer.
+    pub(crate) fn send(&mut self, to: SocketAddr, emit: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.datagrams.len();
+        emit(&mut self.datagrams);
+        self.queue.push_back(Item::Send { to, bytes: start..self.datagrams.len() });
+    }
+
+    pub(crate) fn control(&mut self, peer: PeerId, message: Message) {
+        self.queue.push_back(Item::Control { peer, message });
+    }
+
+    pub(crate) fn ear(&mut self, first: MediaTime, samples: &[f32]) {
+        let start = self.samples.len();
+        self.samples.extend_from_slice(samples);
+        self.queue.push_back(Item::Ear { first, samples: start..self.samples.len() });
+    }
+
+    pub(crate) fn event(&mut self, at: RunTime, event: Event) {
+        self.queue.push_back(Item::Event { at, event });
+    }
+
+    /// The oldest thing that was put in.
+    pub(crate) fn fetch(&mut self) -> Option<Output<'_>> {
+        Some(match self.queue.pop_front()? {
+            Item::Send { to, bytes } => Output::Send { to, data: &self.datagrams[bytes] },
+            Item::Control { peer, message } => Output::Control { peer, message },
+            Item::Ear { first, samples } => Output::Ear { first, samples: &self.samples[samples] },
+            Item::Event { at, event } => Output::Event { at, event },
+        })
+    }
+}

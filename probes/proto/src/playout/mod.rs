@@ -1,0 +1,63 @@
+//! The jitter buffer: from packets that come when they come to sound without a seam.
+//!
+//! Every stream (SSRC) has one, and within it a frame's place is fixed when its packet arrives: the ear sample
+//! `timestamp + offset`. The *policy* decides the offset; the rest is the same for every policy.
+//!
+//! * **Deadline.** An ear decides its samples a period at a time, at the period's start. A frame is decoded at the
+//!   start of the period that holds its first sample; a packet that is not there by then is concealed, and recorded
+//!   as late if it comes after all. A fixed delay of 40 ms thus tolerates 30 to 40 ms of jitter at an ear with periods
+//!   of 10 ms, depending on where in a period the first packet fell.
+//! * **Frames last** as long as their packets decode to, and a concealed one as long as the last that was decoded,
+//!   20 ms at first, but never into a frame that is there.
+//! * **Concealment ends** after [`MAX_CONCEALED`] frames in a row: the stream is silent and nothing is recorded until
+//!   packets come. If the first of them is in time for the offset, the offset stays; else the stream is anchored anew,
+//!   as at its first packet.
+//! * **A pause** of the sender, a gap in timestamps without a gap in sequence numbers, is silence and not a loss, if
+//!   the buffer knows by the time the gap is played.
+//! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. A
+//!   packet that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
+//! * **Duplicates** are known by sequence number and timestamp, among those that wait and the last [`REMEMBERED`] that
+//!   were played.
+//! * **Memory** is bounded: [`MAX_WAITING`] packets per stream. When as many wait, those that come are dropped and
+//!   recorded as overflow: the ones that were there first are due first.
+
+mod buffer;
+mod stream;
+
+use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::buffer::Arrival;
+pub(crate) use self::stream::{Period, Stream};
+
+/// Frames in a row that are concealed before a stream counts as stopped.
+pub const MAX_CONCEALED: u32 = 5;
+/// How far from its expected place a packet may be and still belong to the same run of a stream: 2 s.
+pub const MAX_JUMP_SAMPLES: i64 = 96_000;
+/// How far behind the newest packet a straggler may be, in packets (RFC 3550, appendix A.1: `MAX_MISORDER`).
+pub const MAX_MISORDER: i64 = 100;
+/// Played packets whose repetition would be noticed.
+pub const REMEMBERED: usize = 64;
+/// Packets of a stream that may wait: 2 s and more in frames of 5 ms.
+pub const MAX_WAITING: usize = 512;
+
+/// How a stream's offset from media time to the ear is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayoutPolicy {
+    /// The first packet of a stream is played `delay` after it was received, rounded up to a whole sample of the ear;
+    /// all others where they fall from there.
+    Fixed {
+        /// From the kernel's receive stamp to the ear.
+        delay: Nanos,
+    },
+}
+
+impl PlayoutPolicy {
+    /// Where at the ear a stream's first sample is played if the stream begins with a packet received at this instant.
+    pub(crate) fn anchor(&self, ear: &SampleClock, received: RunTime) -> MediaTime {
+        match *self {
+            Self::Fixed { delay } => ear.first_sample_from(received + delay),
+        }
+    }
+}

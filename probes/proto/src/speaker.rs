@@ -1,0 +1,104 @@
+//! A mouth: captures frames of 20 ms, codes them and sends them as RTP.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiho_analysis::signal::Programme;
+use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
+
+use crate::codec::{CodecError, Encoder, FRAME_SAMPLES};
+use crate::event::{Event, SentPacket};
+use crate::outbox::Outbox;
+use crate::wire::rtp;
+
+/// Where a speaker's sound comes from.
+pub trait Mouth: Send {
+    /// Writes the samples from `first` on, mono, −1 to 1. `clock` says at what instant each of them is captured.
+    /// Is called for one stretch after the other, without gaps.
+    fn fill(&mut self, clock: &SampleClock, first: MediaTime, out: &mut [f32]);
+}
+
+impl Mouth for Programme {
+    fn fill(&mut self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
+        self.render(clock, first, out);
+    }
+}
+
+impl fmt::Debug for dyn Mouth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mouth")
+    }
+}
+
+/// How a stream is marked in RTP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamMarks {
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) first_sequence: u16,
+    pub(crate) first_timestamp: u32,
+}
+
+/// Packs what a mouth says. Sequence numbers and timestamps follow the count of samples, never a clock.
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    mouth: Box<dyn Mouth>,
+    encoder: Encoder,
+    clock: SampleClock,
+    marks: StreamMarks,
+    frames_sent: i64,
+    frame: [f32; FRAME_SAMPLES],
+    payload: Vec<u8>,
+}
+
+impl Speaker {
+    /// A mouth whose sample 0 is captured at the clock's start.
+    pub(crate) fn new(mouth: Box<dyn Mouth>, encoder: Encoder, clock: SampleClock, marks: StreamMarks) -> Self {
+        Self { mouth, encoder, clock, marks, frames_sent: 0, frame: [0.0; FRAME_SAMPLES], payload: Vec::new() }
+    }
+
+    /// When the next frame's last sample has been captured.
+    pub(crate) fn due(&self) -> RunTime {
+        self.clock.time(self.position() + FRAME_SAMPLES as i64)
+    }
+
+    /// Sends all frames that are due.
+    pub(crate) fn send_due(&mut self, now: RunTime, to: SocketAddr, out: &mut Outbox) -> Result<(), CodecError> {
+        while self.due() <= now {
+            self.send_frame(now, to, out)?;
+        }
+        Ok(())
+    }
+
+    fn send_frame(&mut self, now: RunTime, to: SocketAddr, out: &mut Outbox) -> Result<(), CodecError> {
+        let media_time = self.position();
+        self.mouth.fill(&self.clock, media_time, &mut self.frame);
+        self.encoder.encode(&self.frame, &mut self.payload)?;
+        // Both counters wrap on the wire.
+        let sequence = self.marks.first_sequence.wrapping_add(self.frames_sent as u16);
+        let packet = rtp::Repr {
+            marker: self.frames_sent == 0,
+            payload_type: self.marks.payload_type,
+            sequence,
+            timestamp: self.marks.first_timestamp.wrapping_add(media_time.0 as u32),
+            ssrc: self.marks.ssrc,
+            payload: &self.payload,
+        };
+        out.send(to, |buffer| packet.emit(buffer));
+        let sent = SentPacket {
+            ssrc: self.marks.ssrc,
+            sequence,
+            media_time,
+            captured: self.due(),
+            size_bytes: packet.len_bytes(),
+            toc: self.encoder.toc(&self.payload),
+        };
+        out.event(now, Event::Sent(sent));
+        self.frames_sent += 1;
+        Ok(())
+    }
+
+    fn position(&self) -> MediaTime {
+        MediaTime(self.frames_sent * FRAME_SAMPLES as i64)
+    }
+}
