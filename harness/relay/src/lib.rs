@@ -1,1 +1,16 @@
-//! (see below)
+//! The reference relay as a sans-IO engine: it takes packets and control messages with the time, and gives packets
+//! and control messages.
+//!
+//! `room` knows who is there and who wants to hear whom, `streams` which stream is whose, `outbox` what waits to
+//! be fetched by the driver. None of them knows how sound is distributed: that is one module per architecture, of
+//! which `forward` is one. `relay` puts them together. Stage and audience may be served by different ones.
+
+mod forward;
+mod name;
+mod outbox;
+mod relay;
+mod room;
+mod streams;
+
+pub use name::{MAX_NAME_BYTES, NameError, check_name};
+pub use relay::{Relay, RelayConfig, RelayStats};

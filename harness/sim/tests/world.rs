@@ -194,7 +194,8 @@ fn build_busy_world(seed: u64, more: u16, trace: &Trace) -> World {
 
 fn busy_world(seed: u64, more: u16) -> Trace {
     let trace = Trace::default();
-    build_busy_world(seed, more, &trace).run_until(ms(10_000)).unwrap();
+    let ran = build_busy_world(seed, more, &trace).run_until(ms(10_000));
+    assert!(ran.is_ok());
     trace
 }
 
@@ -229,16 +230,19 @@ fn start(world: &mut World, nodes: &[NodeId]) {
     }
 }
 
-/// Everything that reached any engine, in the order in which it did: who, when, what.
+/// Who, when, what.
+type Delivery = (&'static str, RunTime, String);
+
+/// Everything that reached any engine, in the order in which it did.
 #[derive(Clone, Default)]
-struct Trace(Arc<Mutex<Vec<(&'static str, RunTime, String)>>>);
+struct Trace(Arc<Mutex<Vec<Delivery>>>);
 
 impl Trace {
     fn note(&self, who: &'static str, at: RunTime, what: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((who, at, what));
     }
 
-    fn all(&self) -> Vec<(&'static str, RunTime, String)> {
+    fn all(&self) -> Vec<Delivery> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -1,0 +1,108 @@
+//! What the relay has to say until its driver has fetched it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use jiho_analysis::units::RunTime;
+use jiho_proto::control::Message;
+use jiho_proto::engine::{Output, PeerId};
+use jiho_proto::event::Event;
+
+/// A queue of outputs: messages and events first, then packets, each in order of entry. A packet is stored once,
+/// however many destinations it has; once the queue has been as long as it gets, packets allocate nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    notices: VecDeque<Notice>,
+    sends: VecDeque<(SocketAddr, Range<usize>)>,
+    /// The packets to which `sends` refers, end to end.
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Notice {
+    Control(PeerId, Message),
+    Event(RunTime, Event),
+}
+
+impl Outbox {
+    pub(crate) fn say(&mut self, peer: PeerId, message: Message) {
+        self.notices.push_back(Notice::Control(peer, message));
+    }
+
+    pub(crate) fn note(&mut self, at: RunTime, event: Event) {
+        self.notices.push_back(Notice::Event(at, event));
+    }
+
+    /// Sends the same bytes to each destination.
+    pub(crate) fn send(&mut self, packet: &[u8], destinations: &[SocketAddr]) {
+        if self.sends.is_empty() {
+            self.bytes.clear();
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(packet);
+        self.sends.extend(destinations.iter().map(|to| (*to, start..start + packet.len())));
+    }
+
+    /// The next output, if there is one.
+    pub(crate) fn pop(&mut self) -> Option<Output<'_>> {
+        match self.notices.pop_front() {
+            Some(Notice::Control(peer, message)) => Some(Output::Control { peer, message }),
+            Some(Notice::Event(at, event)) => Some(Output::Event { at, event }),
+            None => {
+                let (to, range) = self.sends.pop_front()?;
+                Some(Output::Send { to, data: &self.bytes[range] })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn addr(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    fn pop(outbox: &mut Outbox) -> (SocketAddr, Vec<u8>) {
+        match outbox.pop() {
+            Some(Output::Send { to, data }) => (to, data.to_vec()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn packets_that_were_not_fetched_yet_survive_the_next_one() {
+        let mut outbox = Outbox::default();
+        outbox.send(b"one", &[addr(1), addr(2)]);
+        assert_eq!(pop(&mut outbox), (addr(1), b"one".to_vec()));
+        outbox.send(b"second", &[addr(3)]);
+        assert_eq!(pop(&mut outbox), (addr(2), b"one".to_vec()));
+        assert_eq!(pop(&mut outbox), (addr(3), b"second".to_vec()));
+        assert!(outbox.pop().is_none());
+    }
+
+    #[test]
+    fn messages_come_before_packets() {
+        let mut outbox = Outbox::default();
+        outbox.send(b"one", &[addr(1)]);
+        outbox.say(PeerId(1), Message::Leave);
+        assert!(matches!(outbox.pop(), Some(Output::Control { .. })));
+        assert!(matches!(outbox.pop(), Some(Output::Send { .. })));
+    }
+
+    #[test]
+    fn in_the_steady_state_the_buffers_do_not_grow() {
+        let mut outbox = Outbox::default();
+        let mut capacities = Vec::new();
+        for _ in 0..100 {
+            outbox.send(&[7; 92], &[addr(1), addr(2), addr(3)]);
+            while outbox.pop().is_some() {}
+            capacities.push((outbox.bytes.capacity(), outbox.sends.capacity()));
+        }
+        assert!(capacities.iter().all(|c| *c == capacities[0]));
+    }
+}

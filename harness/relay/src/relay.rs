@@ -1,0 +1,213 @@
+//! The relay: lets people into the room, and passes on what they send.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::units::RunTime;
+use jiho_proto::codec::CodecConfig;
+use jiho_proto::control::{Join, Joined, Message, Talker};
+use jiho_proto::engine::{Engine, Input, Output, PeerId};
+use jiho_proto::event::Event;
+use jiho_proto::sdp;
+use jiho_proto::wire::{self, rtp};
+
+use crate::forward::Forward;
+use crate::outbox::Outbox;
+use crate::room::Room;
+use crate::streams::{Claim, Streams};
+
+/// How many characters of a refused name are noted.
+const NOTED_NAME_CHARS: usize = 64;
+
+/// What a relay must know.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// Where clients send media, as they see it.
+    pub media: SocketAddr,
+    /// The room's secret. If it is empty nobody is let in.
+    pub token: String,
+    /// What speakers are asked to send. The relay itself never decodes.
+    pub codec: CodecConfig,
+}
+
+/// What became of the datagrams that came in: each is counted as received and under exactly one of the others,
+/// `copies` excepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelayStats {
+    /// Datagrams that came in.
+    pub received: u64,
+    /// Passed on to whoever wants to hear the speaker, be it nobody.
+    pub forwarded: u64,
+    /// Datagrams that went out.
+    pub copies: u64,
+    /// From an address that belongs to no seat.
+    pub from_strangers: u64,
+    /// From a seat in the audience.
+    pub from_listeners: u64,
+    /// RTCP, which ends at the relay.
+    pub rtcp: u64,
+    /// Neither RTP nor RTCP.
+    pub malformed: u64,
+    /// Of a stream that is another seat's, or of one too many of a seat.
+    pub wrong_stream: u64,
+}
+
+/// The reference relay as an [`Engine`].
+///
+/// Its driver numbers the control connections by [`PeerId`], replaces an unspecified IP in [`Join::media`] by the one
+/// at the other end of the connection, and closes a connection once it has sent [`Message::Refused`]. Nothing more is
+/// accepted on such a connection, nor on one that says what only a relay may say.
+#[derive(Debug)]
+pub struct Relay {
+    config: RelayConfig,
+    room: Room,
+    streams: Streams,
+    forward: Forward,
+    /// Connections that were refused and are not closed yet.
+    refused: BTreeSet<PeerId>,
+    outbox: Outbox,
+    stats: RelayStats,
+    stopped: bool,
+}
+
+impl Relay {
+    /// An empty room.
+    pub fn new(config: RelayConfig) -> Self {
+        Self {
+            room: Room::new(config.media, config.token.clone()),
+            config,
+            streams: Streams::default(),
+            forward: Forward::default(),
+            refused: BTreeSet::new(),
+            outbox: Outbox::default(),
+            stats: RelayStats::default(),
+            stopped: false,
+        }
+    }
+
+    /// What became of the datagrams so far.
+    pub fn stats(&self) -> RelayStats {
+        self.stats
+    }
+
+    fn control(&mut self, now: RunTime, peer: PeerId, message: &Message) {
+        if self.refused.contains(&peer) {
+            return;
+        }
+        match message {
+            Message::Join(join) => match self.room.admit(peer, join) {
+                Ok(()) => self.welcome(now, peer, join),
+                Err(refusal) => self.refuse(now, peer, &join.name, &refusal.to_string()),
+            },
+            Message::Leave => self.free_seat(now, peer),
+            Message::Joined(_) | Message::Refused { .. } | Message::Talker(_) => {
+                let name = self.room.seat(peer).map(|seat| seat.name.clone()).unwrap_or_default();
+                self.refuse(now, peer, &name, "only a relay says that");
+            }
+        }
+    }
+
+    fn welcome(&mut self, now: RunTime, peer: PeerId, join: &Join) {
+        self.forward.reroute(&self.room);
+        self.outbox.note(now, Event::Admitted { name: join.name.clone() });
+        let joined = Joined {
+            media: self.config.media,
+            payload_type: self.config.codec.payload_type(),
+            sdp: sdp::describe(&join.name, join.media, &self.config.codec),
+        };
+        self.outbox.say(peer, Message::Joined(joined));
+        let Some(newcomer) = self.room.seat(peer) else { return };
+        for (ssrc, owner) in self.streams.iter() {
+            if let Some(speaker) = self.room.seat(owner).filter(|speaker| newcomer.hears(speaker)) {
+                self.outbox.say(peer, Message::Talker(Talker { name: speaker.name.clone(), ssrc }));
+            }
+        }
+    }
+
+    fn refuse(&mut self, now: RunTime, peer: PeerId, name: &str, reason: &str) {
+        let name = name.chars().filter(|c| !c.is_control()).take(NOTED_NAME_CHARS).collect();
+        self.outbox.note(now, Event::Refused { name, reason: reason.to_owned() });
+        self.outbox.say(peer, Message::Refused { reason: reason.to_owned() });
+        self.free_seat(now, peer);
+        self.refused.insert(peer);
+    }
+
+    fn free_seat(&mut self, now: RunTime, peer: PeerId) {
+        if let Some(seat) = self.room.leave(peer) {
+            self.streams.release(peer);
+            self.forward.reroute(&self.room);
+            self.outbox.note(now, Event::Left { name: seat.name });
+        }
+    }
+
+    fn packet(&mut self, from: SocketAddr, data: &[u8]) {
+        let stats = &mut self.stats;
+        stats.received += 1;
+        let Some((peer, seat)) = self.room.at(from) else {
+            stats.from_strangers += 1;
+            return;
+        };
+        let packet = match wire::classify(data) {
+            wire::Kind::Rtp => rtp::Packet::new_checked(data).ok(),
+            wire::Kind::Rtcp => {
+                stats.rtcp += 1;
+                return;
+            }
+            _ => None,
+        };
+        let Some(packet) = packet else {
+            stats.malformed += 1;
+            return;
+        };
+        if seat.role != Role::Speaker {
+            stats.from_listeners += 1;
+            return;
+        }
+        match self.streams.claim(packet.ssrc(), peer) {
+            Claim::Known => {}
+            Claim::New => {
+                let talker = Talker { name: seat.name.clone(), ssrc: packet.ssrc() };
+                for (hearer, _) in self.room.seats().filter(|(_, other)| other.hears(seat)) {
+                    self.outbox.say(hearer, Message::Talker(talker.clone()));
+                }
+            }
+            Claim::Refused => {
+                stats.wrong_stream += 1;
+                return;
+            }
+        }
+        let destinations = self.forward.destinations(peer);
+        stats.forwarded += 1;
+        stats.copies += destinations.len() as u64;
+        self.outbox.send(data, destinations);
+    }
+}
+
+impl Engine for Relay {
+    fn handle(&mut self, now: RunTime, input: Input<'_>) {
+        if self.stopped {
+            return;
+        }
+        match input {
+            Input::Start | Input::Timer => {}
+            Input::Packet { from, data, .. } => self.packet(from, data),
+            Input::Control { peer, message } => self.control(now, peer, message),
+            Input::ControlClosed { peer, .. } => {
+                self.free_seat(now, peer);
+                self.refused.remove(&peer);
+            }
+            Input::Stop => {
+                for peer in self.room.peers() {
+                    self.free_seat(now, peer);
+                }
+                self.stopped = true;
+            }
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<'_> {
+        let idle = if self.stopped { Output::Done } else { Output::Wait(None) };
+        self.outbox.pop().unwrap_or(idle)
+    }
+}

@@ -1,0 +1,119 @@
+//! Who is in the room: seats, names, roles, addresses, and whom each seat wants to hear.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use jiho_analysis::arrivals::Role;
+use jiho_proto::control::Join;
+use jiho_proto::engine::PeerId;
+
+use crate::name::{NameError, check_name};
+
+/// A place in the room. It lasts as long as its control connection, or until its owner leaves.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// Where the seat's media comes from and goes to.
+    pub(crate) media: SocketAddr,
+    /// Names of the speakers to hear; `None`: all.
+    subscribe: Option<BTreeSet<String>>,
+}
+
+impl Seat {
+    /// Whether the seat is to be sent what `speaker` says. Nobody is sent their own voice.
+    pub(crate) fn hears(&self, speaker: &Seat) -> bool {
+        let wanted = self.subscribe.as_ref().is_none_or(|names| names.contains(&speaker.name));
+        speaker.role == Role::Speaker && wanted && speaker.name != self.name
+    }
+}
+
+/// Why somebody is not let in, in words for that somebody.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the token is not the room's")]
+    Token,
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("somebody named {0} is in the room already")]
+    NameTaken(String),
+    #[error("{0} is no address to which media can be sent: give the IP and the port of your own media socket")]
+    Address(SocketAddr),
+    #[error("somebody else in the room has the media address {0}")]
+    AddressTaken(SocketAddr),
+    #[error("this connection has a seat already: one connection, one seat")]
+    Seated,
+}
+
+/// All seats, in the order in which their connections were made.
+#[derive(Debug)]
+pub(crate) struct Room {
+    token: String,
+    /// The relay's own address, which no seat can have.
+    media: SocketAddr,
+    seats: BTreeMap<PeerId, Seat>,
+    addresses: BTreeMap<SocketAddr, PeerId>,
+}
+
+impl Room {
+    /// A room that lets in whoever knows `token`, or nobody if it is empty.
+    pub(crate) fn new(media: SocketAddr, token: String) -> Self {
+        Self { token, media, seats: BTreeMap::new(), addresses: BTreeMap::new() }
+    }
+
+    /// Grants a seat, or says why not.
+    pub(crate) fn admit(&mut self, peer: PeerId, join: &Join) -> Result<(), Refusal> {
+        if self.token.is_empty() || join.token != self.token {
+            return Err(Refusal::Token);
+        }
+        if self.seats.contains_key(&peer) {
+            return Err(Refusal::Seated);
+        }
+        check_name(&join.name)?;
+        if self.seats.values().any(|seat| seat.name == join.name) {
+            return Err(Refusal::NameTaken(join.name.clone()));
+        }
+        if !is_usable(join.media) || join.media == self.media {
+            return Err(Refusal::Address(join.media));
+        }
+        if self.addresses.contains_key(&join.media) {
+            return Err(Refusal::AddressTaken(join.media));
+        }
+        let subscribe = join.subscribe.as_ref().map(|names| names.iter().cloned().collect());
+        let seat = Seat { name: join.name.clone(), role: join.role, media: join.media, subscribe };
+        self.addresses.insert(seat.media, peer);
+        self.seats.insert(peer, seat);
+        Ok(())
+    }
+
+    /// Frees a seat, if the peer has one.
+    pub(crate) fn leave(&mut self, peer: PeerId) -> Option<Seat> {
+        let seat = self.seats.remove(&peer)?;
+        self.addresses.remove(&seat.media);
+        Some(seat)
+    }
+
+    /// Whose packets come from an address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<(PeerId, &Seat)> {
+        let peer = *self.addresses.get(&address)?;
+        Some((peer, self.seats.get(&peer)?))
+    }
+
+    pub(crate) fn seat(&self, peer: PeerId) -> Option<&Seat> {
+        self.seats.get(&peer)
+    }
+
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (PeerId, &Seat)> {
+        self.seats.iter().map(|(peer, seat)| (*peer, seat))
+    }
+
+    pub(crate) fn peers(&self) -> Vec<PeerId> {
+        self.seats.keys().copied().collect()
+    }
+}
+
+/// Whether datagrams can be sent to one host there.
+fn is_usable(address: SocketAddr) -> bool {
+    let broadcast = matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+    address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast() && !broadcast
+}

@@ -1,0 +1,6 @@
+//! What the relay does, seen from outside: one file per subject, one statement per test.
+
+mod admission;
+mod announcements;
+mod desk;
+mod forwarding;
