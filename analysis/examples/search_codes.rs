@@ -9,8 +9,8 @@ use jiho_analysis::signal::{Candidate, figures};
 #[allow(clippy::print_stdout)]
 fn main() {
     let mut limits = std::env::args().skip(1).map(|a| a.parse::<f64>().expect("a limit in dB"));
-    let side_lobe_db = limits.next().unwrap_or(-14.0);
-    let cross_peak_db = limits.next().unwrap_or(-15.5);
+    let side_lobe_db = limits.next().unwrap_or(-13.5);
+    let cross_peak_db = limits.next().unwrap_or(-16.5);
     let mut kept: Vec<(u32, Candidate)> = Vec::new();
     let mut tried = 0u32;
     while kept.len() < 64 {

@@ -2,5 +2,7 @@
 
 pub mod arrivals;
 pub mod hear;
+pub mod metrics;
 pub mod signal;
+pub mod stats;
 pub mod units;

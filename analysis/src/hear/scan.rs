@@ -30,6 +30,8 @@ pub struct Detection {
     pub score: f64,
     /// Its height over that of the highest other peak within 150 ms. Below 1: this is the lesser one, an echo.
     pub peak_ratio: f64,
+    /// How far behind it that other peak is, in samples of the recording; negative: before it.
+    pub rival_samples: f64,
     /// Level of the signal against all that is not the signal, in its band, in dB.
     pub snr_db: f64,
     /// The Cramér–Rao bound of the position's standard deviation, in samples of the recording.
@@ -66,6 +68,8 @@ pub(super) struct Candidate {
     pub energy: f32,
     /// The height of the highest other peak near by.
     pub rival: f32,
+    /// How many lags behind it that peak is.
+    pub rival_lags: i64,
 }
 
 /// A peak refined, at the decimated rate.
@@ -77,6 +81,7 @@ pub(super) struct Heard {
     /// What is left of the energy without the other codes.
     pub energy: f64,
     pub rival: f64,
+    pub rival_lags: f64,
     /// β² of the Cramér–Rao bound, per squared decimated sample.
     pub sharpness: f64,
 }
@@ -92,6 +97,7 @@ impl Heard {
             value: peak.value,
             energy,
             rival: f64::from(candidate.rival),
+            rival_lags: candidate.rival_lags as f64,
             sharpness: peak.sharpness.max(f64::MIN_POSITIVE),
         }
     }
@@ -105,6 +111,7 @@ impl Heard {
             position: self.position * decimation + mark,
             score,
             peak_ratio: self.value.abs() / self.rival.max(f64::MIN_POSITIVE),
+            rival_samples: self.rival_lags * decimation,
             snr_db: 10.0 * snr.log10(),
             // var(τ) ≥ 1 / (2E/N₀ · β²) (Kay, Fundamentals of Statistical Signal Processing, vol. I, section 3.11),
             // with 2E/N₀ = terms · SNR for noise that is white in the decimated band.
@@ -176,7 +183,7 @@ impl Scanner {
         if self.values[lobe].iter().any(|v| v.abs() > height) {
             return None;
         }
-        let rival = self.rival(index);
+        let (rival_index, rival) = self.rival(index);
         let is_echo = height * height >= ECHO_SCORE * ECHO_SCORE * energy && height >= ECHO_HEIGHT * rival;
         if height < rival && !is_echo {
             return None;
@@ -186,6 +193,7 @@ impl Scanner {
             values: self.values[index - MARGIN..=index + MARGIN].to_vec(),
             energy,
             rival,
+            rival_lags: rival_index as i64 - index as i64,
         })
     }
 
@@ -194,13 +202,16 @@ impl Scanner {
         height > self.values[index - 1].abs() && height >= self.values[index + 1].abs()
     }
 
-    fn rival(&self, index: usize) -> f32 {
+    fn rival(&self, index: usize) -> (usize, f32) {
         let before = index - self.rival_reach + 1..index - self.main_lobe;
         let after = index + self.main_lobe + 1..index + self.rival_reach;
         before
             .chain(after)
             .filter(|&other| other + 1 < self.values.len() && other > 0)
             .map(|other| (other, self.values[other].abs()))
-            .fold(0.0, |best, (other, height)| if height > best && self.is_local_peak(other) { height } else { best })
+            .fold(
+                (index, 0.0),
+                |best, rival| if rival.1 > best.1 && self.is_local_peak(rival.0) { rival } else { best },
+            )
     }
 }

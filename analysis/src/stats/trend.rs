@@ -1,0 +1,53 @@
+//! Straight lines through noisy values.
+
+use super::{median, robust_sd};
+
+/// A slope and how well it is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trend {
+    /// Per unit of x.
+    pub slope: f64,
+    /// The slope's standard deviation, from the residuals' robust spread.
+    pub slope_sd: f64,
+}
+
+/// The slope of y over x by the median of all pairs' slopes (Theil 1950, Sen 1968), which a third of outliers does not
+/// move. Above 300 points, pairs are taken a third of the series apart. `None` for fewer than 5 points.
+pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<Trend> {
+    let count = x.len().min(y.len());
+    if count < 5 {
+        return None;
+    }
+    let slope_of = |a: usize, b: usize| (y[b] - y[a]) / (x[b] - x[a]);
+    let slopes: Vec<f64> = if count <= 300 {
+        (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).map(|(a, b)| slope_of(a, b)).collect()
+    } else {
+        (0..count - count / 3).map(|a| slope_of(a, a + count / 3)).collect()
+    };
+    let slopes: Vec<f64> = slopes.into_iter().filter(|slope| slope.is_finite()).collect();
+    let slope = median(&slopes)?;
+    let residuals: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - slope * x).collect();
+    let mean = x[..count].iter().sum::<f64>() / count as f64;
+    let spread: f64 = x[..count].iter().map(|x| (x - mean).powi(2)).sum();
+    Some(Trend { slope, slope_sd: robust_sd(&residuals)? / spread.sqrt() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_among_outliers() {
+        for count in [20, 400] {
+            let x: Vec<f64> = (0..count).map(f64::from).collect();
+            let y: Vec<f64> = x.iter().map(|x| 3.0 + 0.25 * x + if *x as i32 % 5 == 0 { 100.0 } else { 0.0 }).collect();
+            let trend = theil_sen(&x, &y).unwrap();
+            assert!((trend.slope - 0.25).abs() < 1e-9, "{trend:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_points_give_no_line() {
+        assert_eq!(theil_sen(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 3.0, 4.0]), None);
+    }
+}
