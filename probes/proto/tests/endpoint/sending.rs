@@ -1,0 +1,101 @@
+use jiho_analysis::units::{MediaTime, Nanos, SampleClock};
+use jiho_proto::codec::{CodecConfig, RATE};
+use jiho_proto::endpoint::{EndpointConfig, MouthConfig};
+use jiho_proto::engine::Input;
+use jiho_proto::event::{Event, SentPacket};
+use jiho_proto::speaker::Mouth;
+use jiho_proto::wire::rtp::{Packet, Repr};
+
+use crate::support::{Bench, FRAME, joined, listener, ms};
+
+/// Says at every sample how many came before it, in steps of PCM.
+struct Counting;
+
+impl Mouth for Counting {
+    fn fill(&mut self, _: &SampleClock, first: MediaTime, out: &mut [f32]) {
+        for (position, sample) in (first.0..).zip(out) {
+            *sample = position as f32 / 32_768.0;
+        }
+    }
+}
+
+fn speaker(codec: CodecConfig) -> EndpointConfig {
+    let mouth = MouthConfig {
+        ssrc: 0xabcd,
+        first_sequence: 65_535,
+        first_timestamp: u32::MAX - 959,
+        phase: Nanos::from_millis(7),
+        mouth: Box::new(Counting),
+    };
+    EndpointConfig { codec, mouth: Some(mouth), ..listener(40) }
+}
+
+fn sent(bench: &Bench) -> Vec<SentPacket> {
+    let sent = |(_, event): &_| if let Event::Sent(sent) = event { Some(sent.clone()) } else { None };
+    bench.events.iter().filter_map(sent).collect()
+}
+
+#[test]
+fn the_mouth_opens_when_the_relay_has_let_us_in_and_not_before() {
+    let mut bench = Bench::new(speaker(CodecConfig::L16));
+    bench.input(ms(0), Input::Start);
+    bench.run_until(ms(100));
+    assert!(bench.sent.is_empty());
+    bench.control(ms(100), &joined(96));
+    let clock = SampleClock { start: ms(107), rate: RATE };
+    assert_eq!(bench.events.last(), Some(&(ms(100), Event::MouthOpened { clock, ssrc: 0xabcd })));
+}
+
+#[test]
+fn a_frame_leaves_when_its_last_sample_is_captured() {
+    let mut bench = Bench::seated(speaker(CodecConfig::L16));
+    bench.run_until(ms(26));
+    assert!(bench.sent.is_empty());
+    bench.run_until(ms(27));
+    assert_eq!(bench.sent.len(), 1);
+    bench.run_until(ms(67));
+    let captured: Vec<_> = sent(&bench).iter().map(|sent| sent.captured).collect();
+    assert_eq!(captured, [ms(27), ms(47), ms(67)]);
+}
+
+#[test]
+fn sequence_and_timestamp_count_on_over_their_wraps() {
+    let mut bench = Bench::seated(speaker(CodecConfig::L16));
+    bench.run_until(ms(67));
+    let packets: Vec<_> = bench.sent.iter().map(|bytes| Repr::parse(&Packet::new_checked(bytes).unwrap())).collect();
+    let marks: Vec<_> = packets.iter().map(|p| (p.sequence, p.timestamp, p.marker)).collect();
+    assert_eq!(marks, [(65_535, u32::MAX - 959, true), (0, 0, false), (1, 960, false)]);
+    assert!(packets.iter().all(|p| p.ssrc == 0xabcd && p.payload_type == 96));
+    let positions: Vec<_> = sent(&bench).iter().map(|sent| sent.media_time).collect();
+    assert_eq!(positions, [MediaTime(0), MediaTime(FRAME), MediaTime(2 * FRAME)]);
+}
+
+#[test]
+fn what_the_mouth_says_is_sent_without_a_seam() {
+    let mut bench = Bench::seated(speaker(CodecConfig::L16));
+    bench.run_until(ms(67));
+    let payloads = bench.sent.iter().flat_map(|bytes| Packet::new_checked(bytes).unwrap().payload().to_vec());
+    let expected = (0..3 * FRAME as i16).flat_map(i16::to_be_bytes);
+    assert!(payloads.eq(expected));
+}
+
+#[test]
+fn woken_late_it_sends_all_frames_that_are_due() {
+    let mut bench = Bench::seated(speaker(CodecConfig::L16));
+    bench.input(ms(70), Input::Timer);
+    assert_eq!(bench.sent.len(), 3);
+    let times: Vec<_> = bench.events.iter().filter(|(_, e)| matches!(e, Event::Sent(_))).map(|(at, _)| *at).collect();
+    assert_eq!(times, [ms(70); 3], "the record does not hide that they left late");
+    assert_eq!(sent(&bench)[0].captured, ms(27));
+}
+
+#[test]
+fn opus_packets_have_92_bytes_and_their_mode_is_recorded() {
+    let mut bench = Bench::seated(speaker(CodecConfig::default()));
+    bench.run_until(ms(500));
+    assert_eq!(bench.sent.len(), 24);
+    for (bytes, record) in bench.sent.iter().zip(sent(&bench)) {
+        assert_eq!((bytes.len(), record.size_bytes), (92, 92));
+        assert_eq!(record.toc, Some(bytes[12]));
+    }
+}
