@@ -1,1 +1,5 @@
-//! x
+//! The harness: experiments as files, and the commands of the `jiho` binary.
+
+pub mod cli;
+pub mod exit;
+pub mod experiment;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `jiho` binary. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jiho::cli::main()
+}

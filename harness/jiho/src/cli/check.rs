@@ -1,0 +1,137 @@
+//! `jiho check`: is an experiment in order, and what will it do?
+
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+
+use jiho_analysis::units::{Nanos, RunTime};
+
+use super::{Format, print};
+use crate::exit::Exit;
+use crate::experiment::{
+    Application, Architecture, Codec, Direction, Experiment, Jitter, Playout, Signal, duration_text,
+};
+
+/// Check an experiment file, and say what it will do.
+///
+/// Whatever is wrong is shown with its line and column, and with how to mend it; the exit code is then 2.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  jiho check chorus.toml\n  jiho check chorus.toml --format json")]
+pub(super) struct Args {
+    /// The experiment's file.
+    experiment: PathBuf,
+    /// A summary for people, or the experiment with all defaults filled in as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let experiment = Experiment::load(&args.experiment)?;
+    match args.format {
+        Format::Text => print(&format!("{} is in order.\n\n{}", args.experiment.display(), Summary(&experiment)))?,
+        Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&experiment)?))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The experiment in a screenful.
+struct Summary<'a>(&'a Experiment);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(experiment) = self;
+        let run = &experiment.run;
+        writeln!(f, "name       {}", experiment.name)?;
+        let [total, warmup, duration, drain] = [run.total(), run.warmup, run.duration, run.drain].map(duration_text);
+        writeln!(
+            f,
+            "time       {total}: {warmup} to join, {duration} of beeps, {drain} to listen on; seed {}",
+            run.seed
+        )?;
+        writeln!(f, "signal     {}", signal(&experiment.signal))?;
+        writeln!(f, "codec      {}", codec(&experiment.media.codec))?;
+        writeln!(f, "stage      {}", architecture(&experiment.stage))?;
+        writeln!(f, "audience   {}", architecture(&experiment.audience))?;
+        writeln!(f, "expected   {}\n", expected(experiment))?;
+        self.participants(f)?;
+        writeln!(f, "\nlinks, one way (in simulation only)")?;
+        let widest = experiment.links.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(10);
+        for (name, link) in &experiment.links {
+            if link.up == link.down {
+                writeln!(f, "{name:<widest$} {}", direction(&link.up))?;
+            } else {
+                writeln!(f, "{name:<widest$} up:   {}", direction(&link.up))?;
+                writeln!(f, "{:<widest$} down: {}", "", direction(&link.down))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Summary<'_> {
+    fn participants(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Experiment { speakers, listeners, .. }) = self;
+        let rows = speakers
+            .iter()
+            .map(|s| ("speaker", &s.name, s.code.to_string(), playout(&s.playout), &s.link))
+            .chain(listeners.iter().map(|l| ("listener", &l.name, String::new(), playout(&l.playout), &l.link)));
+        let names = speakers.iter().map(|s| &s.name).chain(listeners.iter().map(|l| &l.name));
+        let widest = names.map(String::len).max().unwrap_or(0).max("name".len());
+        writeln!(f, "{:<10} {:<widest$}  {:<4}  {:<13}  link", "role", "name", "code", "jitter buffer")?;
+        for (role, name, code, playout, link) in rows {
+            writeln!(f, "{role:<10} {name:<widest$}  {code:<4}  {playout:<13}  {link}")?;
+        }
+        Ok(())
+    }
+}
+
+fn signal(signal: &Signal) -> String {
+    match signal {
+        Signal::Voiced(voiced) => {
+            let instants = if voiced.together { "everybody at the same instants" } else { "each at its own instants" };
+            let [period, spread] = [voiced.period, voiced.spread].map(duration_text);
+            format!("voiced: a beep in each {period}, within its first {spread}, {instants}")
+        }
+        Signal::Jiho(jiho) => format!("jiho: a mark in each {}, speakers taking turns", duration_text(jiho.cycle)),
+    }
+}
+
+fn codec(codec: &Codec) -> String {
+    match codec {
+        Codec::Opus(opus) => {
+            let application = match opus.application {
+                Application::Voip => "voip",
+                Application::Audio => "audio",
+                Application::LowDelay => "low_delay",
+            };
+            format!("Opus at {} kb/s, tuned for {application}", f64::from(opus.bitrate_bps) / 1000.0)
+        }
+        Codec::L16 {} => "L16: uncompressed".to_owned(),
+    }
+}
+
+fn architecture(architecture: &Architecture) -> &'static str {
+    match architecture {
+        Architecture::Forward {} => "forward: the relay passes on each packet",
+    }
+}
+
+fn expected(experiment: &Experiment) -> String {
+    let beeps: usize = experiment.programmes(RunTime::START).iter().map(|programme| programme.emissions().len()).sum();
+    let others = experiment.speakers.len() - 1 + experiment.listeners.len();
+    format!("{beeps} beeps, each at {others} ears: {} delays", beeps * others)
+}
+
+fn playout(playout: &Playout) -> String {
+    match playout {
+        Playout::Fixed(delay) => format!("fixed {}", duration_text(*delay)),
+    }
+}
+
+fn direction(direction: &Direction) -> String {
+    let jitter = match direction.jitter {
+        Some(Jitter::Normal(Nanos::ZERO) | Jitter::Uniform(Nanos::ZERO)) | None => "no jitter".to_owned(),
+        Some(Jitter::Normal(deviation)) => format!("jitter normal {}", duration_text(deviation)),
+        Some(Jitter::Uniform(most)) => format!("jitter uniform up to {}", duration_text(most)),
+    };
+    format!("delay {}, {jitter}, loss {}", duration_text(direction.delay), direction.loss)
+}

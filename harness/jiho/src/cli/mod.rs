@@ -1,0 +1,81 @@
+//! The command line: one file per verb, each with its arguments and what it does with them.
+
+mod check;
+mod init;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit::Exit;
+
+/// Measures what a voice room does to sound: plays coded time signals into speakers' streams, records at every ear,
+/// finds each signal in each recording, and says how late it arrived.
+#[derive(Debug, Parser)]
+#[command(name = "jiho", version, subcommand_required = true, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Results go to standard output; progress, warnings and errors to standard error.
+
+Exit codes:
+  0  measured, and all gates pass
+  1  unexpected failure
+  2  wrong usage, or an invalid experiment
+  3  inconclusive: too little was heard, or clocks or noise leave too much room
+  4  nothing was measured
+  5  a gate failed";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Args),
+    Check(check::Args),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Does what the command line asks for; says what went wrong in one message on standard error.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Init(args) => init::run(&args),
+        Verb::Check(args) => check::run(&args),
+    };
+    let exit = done.unwrap_or_else(|error| {
+        // Nothing can be done about a standard error that cannot be written to.
+        let _ = writeln!(io::stderr(), "jiho: {}", message(&error));
+        Exit::of(&error)
+    });
+    exit.into()
+}
+
+/// An error and its causes, of which some repeat the next one at their end.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !message.ends_with(&cause) {
+            message = if message.is_empty() { cause } else { format!("{message}: {cause}") };
+        }
+    }
+    message
+}
+
+/// Writes to standard output. A reader that has gone away, as in `jiho … | head`, has seen enough.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}

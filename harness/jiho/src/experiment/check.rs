@@ -1,0 +1,258 @@
+//! What one key alone cannot tell: names that must be unique or must exist, times that must fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiho_analysis::signal::{Code, Family, Signal as Rhythm, Waveform};
+use jiho_analysis::units::Nanos;
+use toml::de::DeTable;
+
+use super::error::{Problem, Spot};
+use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
+use super::mend;
+use super::parts::{Codec, Direction, Jitter, Link, Playout, Signal};
+use super::place::Place;
+use super::text::duration_text;
+use super::{Experiment, Listener, Speaker};
+
+/// The link of everybody who names none; without loss or delay unless the file defines it.
+pub(super) const DEFAULT_LINK: &str = "default";
+const LONGEST_NAME: usize = 32;
+
+/// Fills in what the file leaves out, and finds everything that is wrong.
+pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> Result<Experiment, Vec<Problem>> {
+    let mut check = Check { text, problems: Vec::new() };
+    let root = Place::root(table);
+    let codes = check.codes(&file.speaker, &root.key("speaker"));
+    check.names(&file, &root);
+    check.times(&file, &root);
+    check.media(&file.media.codec, &root.key("media").key("codec"));
+
+    let mut links: BTreeMap<String, Link> = file.link.into_iter().map(|(name, entry)| (name, link(entry))).collect();
+    links.entry(DEFAULT_LINK.to_owned()).or_default();
+    let speakers: Vec<Speaker> = file
+        .speaker
+        .into_iter()
+        .zip(codes)
+        .enumerate()
+        .map(|(n, (SpeakerEntry { name, link, playout, .. }, code))| Speaker {
+            name,
+            code,
+            link: check.link_name(link, &links, &root.key("speaker").index(n)),
+            playout: playout.unwrap_or_else(|| file.playout.clone()),
+        })
+        .collect();
+    let listeners: Vec<Listener> = file
+        .listener
+        .into_iter()
+        .enumerate()
+        .map(|(n, ListenerEntry { name, link, playout })| Listener {
+            name,
+            link: check.link_name(link, &links, &root.key("listener").index(n)),
+            playout: playout.unwrap_or_else(|| file.playout.clone()),
+        })
+        .collect();
+    let experiment = Experiment {
+        name: file.name.unwrap_or_else(|| name_from(stem)),
+        run: file.run,
+        signal: file.signal,
+        media: file.media,
+        stage: file.stage,
+        audience: file.audience,
+        links,
+        speakers,
+        listeners,
+    };
+    check.drain(&experiment, &root.key("run").key("drain"));
+    check.problems.sort_by_key(|problem| problem.spot.as_ref().map(|spot| (spot.line, spot.column)));
+    if check.problems.is_empty() { Ok(experiment) } else { Err(check.problems) }
+}
+
+struct Check<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, place: &Place<'_>, message: String, mend: &str) {
+        let spot = place.span().map(|span| Spot::new(self.text, span));
+        self.problems.push(Problem { message, mend: Some(mend.to_owned()), spot });
+    }
+
+    /// The codes asked for, and the lowest free ones for speakers that ask for none.
+    fn codes(&mut self, speakers: &[SpeakerEntry], place: &Place<'_>) -> Vec<Code> {
+        let most = usize::from(Code::COUNT);
+        if speakers.is_empty() {
+            self.problem(place, "there is no speaker".to_owned(), "add one: [[speaker]] with name = \"ana\"");
+        }
+        if speakers.len() > most {
+            let message = format!("there are {} speakers, and only {most} codes to tell them apart", speakers.len());
+            self.problem(&place.index(most), message, &format!("leave out all but {most}"));
+            return Vec::new();
+        }
+        let mut free: BTreeSet<Code> = Code::all().collect();
+        let mut asked = Vec::new();
+        for (n, speaker) in speakers.iter().enumerate() {
+            let place = place.index(n).key("code");
+            let code = speaker.code.map(|number| u8::try_from(number).ok().and_then(Code::new));
+            match code {
+                Some(None) => {
+                    let message = format!("there is no code {}", speaker.code.unwrap_or_default());
+                    self.problem(&place, message, &format!("codes go from 0 to {}", most - 1));
+                }
+                Some(Some(code)) if !free.remove(&code) => {
+                    let message = format!("code {code} is another speaker's");
+                    self.problem(&place, message, "give each speaker another code, or leave `code` out everywhere");
+                }
+                _ => {}
+            }
+            asked.push(code.flatten());
+        }
+        let mut free = free.into_iter();
+        asked.into_iter().filter_map(|code| code.or_else(|| free.next())).collect()
+    }
+
+    fn names(&mut self, file: &File, root: &Place<'_>) {
+        if let Some(name) = &file.name {
+            self.name(name, &root.key("name"));
+        }
+        let speakers = file.speaker.iter().map(|speaker| &speaker.name).enumerate();
+        let listeners = file.listener.iter().map(|listener| &listener.name).enumerate();
+        let places = speakers
+            .map(|(n, name)| (name, root.key("speaker").index(n)))
+            .chain(listeners.map(|(n, name)| (name, root.key("listener").index(n))));
+        let mut taken = BTreeSet::new();
+        for (name, place) in places {
+            let place = place.key("name");
+            self.name(name, &place);
+            if !taken.insert(name) {
+                let message = format!("the name `{name}` is taken by somebody above");
+                self.problem(&place, message, "give each speaker and each listener another name");
+            }
+        }
+        if taken.len() == 1 && file.speaker.len() == 1 {
+            self.problem(
+                &root.key("speaker").index(0),
+                "there is nobody to hear the only speaker".to_owned(),
+                "add one: [[listener]] with name = \"lena\"",
+            );
+        }
+    }
+
+    fn name(&mut self, name: &str, place: &Place<'_>) {
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits_a_name) {
+            let message = format!("`{name}` cannot be a name, because files are named by it");
+            let mend = format!("names have 1 to {LONGEST_NAME} characters out of letters a-z and A-Z, digits, - and _");
+            self.problem(place, message, &mend);
+        }
+    }
+
+    fn times(&mut self, file: &File, root: &Place<'_>) {
+        if file.run.warmup < super::Run::SHORTEST_WARMUP {
+            let mend = format!("at least {}", duration_text(super::Run::SHORTEST_WARMUP));
+            let message = "too little warm-up for everybody to join before the first beep".to_owned();
+            self.problem(&root.key("run").key("warmup"), message, &mend);
+        }
+        let rhythm = Rhythm::from(&file.signal);
+        let place = match &file.signal {
+            Signal::Voiced(_) => root.key("signal").key("voiced").key("period"),
+            Signal::Jiho(_) => root.key("signal").key("jiho").key("cycle"),
+        };
+        let sound = sound(&rhythm);
+        if rhythm.period < sound {
+            let message = format!("beeps of {} do not fit into {}", duration_text(sound), duration_text(rhythm.period));
+            let mend = format!("at least {}: the signal's length and its spread", duration_text(sound));
+            self.problem(&place, message, &mend);
+        }
+        let turns = if rhythm.family == Family::Jiho { file.speaker.len().max(1) } else { 1 };
+        let needed = sound.0.saturating_add(rhythm.period.0.saturating_mul(turns as i64 - 1));
+        if file.run.duration < Nanos(needed) {
+            let message = format!("no time for one beep of each speaker in {}", duration_text(file.run.duration));
+            let mend = format!("at least {}", duration_text(Nanos(needed)));
+            self.problem(&root.key("run").key("duration"), message, &mend);
+        }
+    }
+
+    fn media(&mut self, codec: &Codec, place: &Place<'_>) {
+        if let Codec::Opus(opus) = codec
+            && !(6_000..=510_000).contains(&opus.bitrate_bps)
+        {
+            let message = format!("Opus has no bit rate of {} bit/s", opus.bitrate_bps);
+            self.problem(&place.key("opus").key("bitrate_bps"), message, "6000 to 510000");
+        }
+    }
+
+    fn link_name(&mut self, name: Option<String>, links: &BTreeMap<String, Link>, place: &Place<'_>) -> String {
+        let Some(name) = name else { return DEFAULT_LINK.to_owned() };
+        if !links.contains_key(&name) {
+            let known: Vec<&str> = links.keys().map(String::as_str).collect();
+            let mend = match mend::nearest(&name, &known) {
+                Some(near) => format!("did you mean `{near}`? If not, add [link.{name}]"),
+                None => format!("add [link.{name}], or use one of: {}", mend::list(&known)),
+            };
+            self.problem(&place.key("link"), format!("missing link `{name}`"), &mend);
+        }
+        name
+    }
+
+    /// Listening must go on until the last beep has been heard everywhere.
+    fn drain(&mut self, experiment: &Experiment, place: &Place<'_>) {
+        let hearers = experiment
+            .speakers
+            .iter()
+            .map(|s| (&s.name, &s.link, &s.playout))
+            .chain(experiment.listeners.iter().map(|l| (&l.name, &l.link, &l.playout)));
+        let longest_way = hearers
+            .flat_map(|hearer| experiment.speakers.iter().map(move |speaker| (speaker, hearer)))
+            .filter(|(speaker, (name, ..))| speaker.name != **name)
+            .filter_map(|(speaker, (_, link, playout))| {
+                let up = experiment.links.get(&speaker.link)?.up.longest();
+                let down = experiment.links.get(link)?.down.longest();
+                let Playout::Fixed(buffer) = playout;
+                Some(up + down + *buffer)
+            })
+            .max();
+        if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {
+            let message = format!("listening ends before the last beep is heard, up to {} late", duration_text(way));
+            self.problem(place, message, "give `drain` in [run] at least that time");
+        }
+    }
+}
+
+/// How long a beep may take of its period.
+fn sound(rhythm: &Rhythm) -> Nanos {
+    // All codes of a family sound equally long.
+    let beep = Code::new(0).map(|code| Waveform::new(rhythm.family, code));
+    beep.map_or(Nanos::ZERO, |beep| beep.before_mark() + beep.after_mark()) + rhythm.spread
+}
+
+fn link(entry: LinkEntry) -> Link {
+    let LinkEntry { delay, jitter, loss, up, down } = entry;
+    let direction = |own: DirectionEntry| Direction {
+        delay: own.delay.or(delay).unwrap_or_default(),
+        jitter: own.jitter.or_else(|| jitter.clone()),
+        loss: own.loss.or(loss).unwrap_or_default(),
+    };
+    Link { up: direction(up), down: direction(down) }
+}
+
+impl Direction {
+    /// What hardly a packet exceeds.
+    fn longest(&self) -> Nanos {
+        let jitter = match self.jitter {
+            None => Nanos::ZERO,
+            Some(Jitter::Uniform(most)) => most,
+            Some(Jitter::Normal(deviation)) => Nanos(4 * deviation.0),
+        };
+        self.delay + jitter
+    }
+}
+
+fn fits_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+/// A name for an experiment that has none, out of its file's.
+fn name_from(stem: &str) -> String {
+    let name: String = stem.chars().take(LONGEST_NAME).map(|c| if fits_a_name(c) { c } else { '-' }).collect();
+    if name.is_empty() { "experiment".to_owned() } else { name }
+}

@@ -1,0 +1,78 @@
+//! An experiment as its file gives it: what may be left out is optional, what refers to something else is a name.
+
+use std::collections::BTreeMap;
+
+use jiho_analysis::units::Nanos;
+use serde::Deserialize;
+
+use super::one_of;
+use super::parts::{Architecture, Jitter, Media, Playout, Run, Signal};
+use super::text::{Percent, duration};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) run: Run,
+    #[serde(default, deserialize_with = "one_of::deserialize")]
+    pub(super) signal: Signal,
+    #[serde(default)]
+    pub(super) media: Media,
+    #[serde(default, deserialize_with = "one_of::deserialize")]
+    pub(super) stage: Architecture,
+    #[serde(default, deserialize_with = "one_of::deserialize")]
+    pub(super) audience: Architecture,
+    #[serde(default, deserialize_with = "one_of::deserialize")]
+    pub(super) playout: Playout,
+    #[serde(default)]
+    pub(super) link: BTreeMap<String, LinkEntry>,
+    #[serde(default)]
+    pub(super) speaker: Vec<SpeakerEntry>,
+    #[serde(default)]
+    pub(super) listener: Vec<ListenerEntry>,
+}
+
+/// Both directions at once; `up` and `down` override single fields.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkEntry {
+    #[serde(default, deserialize_with = "duration::some")]
+    pub(super) delay: Option<Nanos>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) jitter: Option<Jitter>,
+    pub(super) loss: Option<Percent>,
+    #[serde(default)]
+    pub(super) up: DirectionEntry,
+    #[serde(default)]
+    pub(super) down: DirectionEntry,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DirectionEntry {
+    #[serde(default, deserialize_with = "duration::some")]
+    pub(super) delay: Option<Nanos>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) jitter: Option<Jitter>,
+    pub(super) loss: Option<Percent>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SpeakerEntry {
+    pub(super) name: String,
+    pub(super) code: Option<u32>,
+    pub(super) link: Option<String>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) playout: Option<Playout>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListenerEntry {
+    pub(super) name: String,
+    pub(super) link: Option<String>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) playout: Option<Playout>,
+}

@@ -1,0 +1,131 @@
+//! Experiments: one TOML file says who takes part, what sounds, how it travels, and for how long.
+//!
+//! A file becomes an experiment in three steps: its text is read as TOML, its keys are read into the `file` module's
+//! types, and `check` fills in all defaults and finds what does not fit together. What comes out, [`Experiment`], is
+//! the *effective* form: nothing optional is left in it, and written back as TOML it reads as itself.
+
+mod check;
+mod error;
+mod file;
+mod mend;
+mod one_of;
+mod parts;
+mod place;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
+use jiho_analysis::units::RunTime;
+use serde::{Deserialize, Serialize};
+
+pub use error::{ExperimentError, Invalid, Problem, Spot};
+pub use parts::{
+    Application, Architecture, Codec, Direction, JihoSignal, Jitter, Link, Media, Opus, Playout, Run, Signal,
+    VoicedSignal,
+};
+pub use text::{LONGEST, Percent, duration_text, parse_duration};
+
+/// The commented experiment that a new user starts from.
+pub const TEMPLATE: &str = include_str!("../../../../fixtures/experiments/first.toml");
+
+/// An experiment with everything filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Experiment {
+    /// Fit for a file's name.
+    pub name: String,
+    /// How long, and from which seed.
+    pub run: Run,
+    /// Which time signal speakers play.
+    pub signal: Signal,
+    /// How sound travels.
+    pub media: Media,
+    /// How sound reaches the stage.
+    pub stage: Architecture,
+    /// How sound reaches the audience.
+    pub audience: Architecture,
+    /// By name, for simulation. Every name that a participant gives is there.
+    #[serde(rename = "link")]
+    pub links: BTreeMap<String, Link>,
+    /// On the stage; at least one, at most as many as there are codes.
+    #[serde(rename = "speaker")]
+    pub speakers: Vec<Speaker>,
+    /// In the audience.
+    #[serde(rename = "listener", skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<Listener>,
+}
+
+/// Somebody on the stage: sends and hears.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Speaker {
+    /// Unique among all participants, and fit for a file's name.
+    pub name: String,
+    /// Unique among speakers.
+    pub code: Code,
+    /// A key of [`Experiment::links`].
+    pub link: String,
+    /// The jitter buffer's policy.
+    pub playout: Playout,
+}
+
+/// Somebody in the audience: hears.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Listener {
+    /// Unique among all participants, and fit for a file's name.
+    pub name: String,
+    /// A key of [`Experiment::links`].
+    pub link: String,
+    /// The jitter buffer's policy.
+    pub playout: Playout,
+}
+
+impl Experiment {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no experiment.
+    pub fn load(path: &Path) -> Result<Self, ExperimentError> {
+        Ok(Self::parse(&read(path)?, path)?)
+    }
+
+    /// Takes the text of a file; `origin` names it in messages, and names an experiment that does not name itself.
+    ///
+    /// # Errors
+    /// The text is no experiment. All that does not fit together is told at once; what is not TOML, or has an unknown
+    /// key or a wrong type, is told alone.
+    pub fn parse(text: &str, origin: &Path) -> Result<Self, Invalid> {
+        let invalid = |problems| Invalid { origin: origin.display().to_string(), problems };
+        let told = |error: &toml::de::Error, (message, mend)| {
+            let spot = error.span().map(|span| Spot::new(text, span));
+            invalid(vec![Problem { message, mend, spot }])
+        };
+        let table = toml::de::DeTable::parse(text).map_err(|e| told(&e, mend::syntax(e.message())))?;
+        let deserializer = toml::Deserializer::from(table.clone());
+        let file = file::File::deserialize(deserializer).map_err(|e| told(&e, mend::content(e.message())))?;
+        let stem = origin.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+        check::check(text, table.get_ref(), file, &stem).map_err(invalid)
+    }
+
+    /// The effective form as a file's text, which reads as the same experiment.
+    pub fn to_toml(&self) -> String {
+        // Plain data with string keys and numbers of 32 bits at most: serialising it cannot fail.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// What each speaker plays, in the order of [`Experiment::speakers`], when the first beep may sound at `start`.
+    pub fn programmes(&self, start: RunTime) -> Vec<Programme> {
+        let codes: Vec<Code> = self.speakers.iter().map(|speaker| speaker.code).collect();
+        Rhythm::from(&self.signal).programmes(&codes, start, self.run.duration)
+    }
+}
+
+/// The text of an experiment's file.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, ExperimentError> {
+    std::fs::read_to_string(path).map_err(|source| ExperimentError::Unreadable { path: path.to_owned(), source })
+}

@@ -1,0 +1,219 @@
+//! The parts of an experiment that mean the same in the file and in its effective form.
+
+use jiho_analysis::signal::{Family, Signal as Rhythm};
+use jiho_analysis::units::Nanos;
+use serde::{Deserialize, Serialize};
+
+use super::one_of;
+use super::text::{Percent, duration};
+
+/// `[run]`: how long, and from which seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Run {
+    /// Everybody joins, before the first beep. At least [`Run::SHORTEST_WARMUP`].
+    #[serde(with = "duration")]
+    pub warmup: Nanos,
+    /// The beeps sound within this time.
+    #[serde(with = "duration")]
+    pub duration: Nanos,
+    /// Listening goes on, for what is still under way.
+    #[serde(with = "duration")]
+    pub drain: Nanos,
+    /// Of all random numbers.
+    pub seed: u32,
+}
+
+impl Run {
+    /// Less would not let everybody in before the first beep.
+    pub const SHORTEST_WARMUP: Nanos = Nanos::from_millis(500);
+
+    /// From the first join to the end of listening.
+    pub fn total(&self) -> Nanos {
+        self.warmup + self.duration + self.drain
+    }
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { warmup: Nanos::from_secs(1), duration: Nanos::from_secs(20), drain: Nanos::from_secs(1), seed: 1 }
+    }
+}
+
+/// `[signal.*]`: which time signal speakers play.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// A coded voice, with a code per speaker.
+    Voiced(VoicedSignal),
+    /// The Japanese telephone time signal; speakers take turns, since it carries no code.
+    Jiho(JihoSignal),
+}
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self::Voiced(VoicedSignal::default())
+    }
+}
+
+impl From<&Signal> for Rhythm {
+    fn from(signal: &Signal) -> Self {
+        match signal {
+            Signal::Voiced(voiced) => {
+                Self { family: Family::Voiced, period: voiced.period, spread: voiced.spread, together: voiced.together }
+            }
+            Signal::Jiho(jiho) => {
+                Self { family: Family::Jiho, period: jiho.cycle, spread: Nanos::ZERO, together: false }
+            }
+        }
+    }
+}
+
+/// `[signal.voiced]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VoicedSignal {
+    /// One beep in each period.
+    #[serde(with = "duration")]
+    pub period: Nanos,
+    /// Beeps begin within this time of their period's start.
+    #[serde(with = "duration")]
+    pub spread: Nanos,
+    /// All speakers sound at the same instants.
+    pub together: bool,
+}
+
+impl Default for VoicedSignal {
+    fn default() -> Self {
+        let Rhythm { period, spread, together, .. } = Rhythm::VOICED;
+        Self { period, spread, together }
+    }
+}
+
+/// `[signal.jiho]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JihoSignal {
+    /// From one mark to the next. The telephone's is a minute; a shorter one holds several marks in a short run.
+    #[serde(with = "duration")]
+    pub cycle: Nanos,
+}
+
+impl Default for JihoSignal {
+    fn default() -> Self {
+        Self { cycle: Nanos::from_secs(10) }
+    }
+}
+
+/// `[media]`: how sound travels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// What every endpoint sends and receives.
+    #[serde(deserialize_with = "one_of::deserialize")]
+    pub codec: Codec,
+}
+
+/// `codec.*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Codec {
+    /// Opus (RFC 6716) at a constant bit rate.
+    Opus(Opus),
+    /// Linear PCM of 16 bits (RFC 3551, section 4.5.11).
+    L16 {},
+}
+
+impl Default for Codec {
+    fn default() -> Self {
+        Self::Opus(Opus::default())
+    }
+}
+
+/// `codec.opus`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Opus {
+    /// 6 000 to 510 000 bits per second (RFC 6716, section 2.1.1).
+    pub bitrate_bps: u32,
+    /// What the encoder is tuned for.
+    pub application: Application,
+}
+
+impl Default for Opus {
+    fn default() -> Self {
+        Self { bitrate_bps: 32_000, application: Application::Voip }
+    }
+}
+
+/// What an Opus encoder is tuned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Application {
+    /// Speech.
+    Voip,
+    /// Any sound.
+    Audio,
+    /// Restricted low delay: CELT only, with a shorter look-ahead.
+    LowDelay,
+}
+
+/// `[stage.*]`, `[audience.*]`: how sound reaches the stage, or the audience.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Architecture {
+    /// The relay forwards each speaker's packets as they are (an SFU).
+    Forward {},
+}
+
+impl Default for Architecture {
+    fn default() -> Self {
+        Self::Forward {}
+    }
+}
+
+/// `[playout]`: the policy of a jitter buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Playout {
+    /// Every frame waits so that the first one has waited this long.
+    Fixed(#[serde(with = "duration")] Nanos),
+}
+
+impl Default for Playout {
+    fn default() -> Self {
+        Self::Fixed(Nanos::from_millis(40))
+    }
+}
+
+/// What varies the delay of a link from packet to packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// Normally distributed, with this standard deviation.
+    Normal(#[serde(with = "duration")] Nanos),
+    /// Uniformly distributed, from nothing to this much more.
+    Uniform(#[serde(with = "duration")] Nanos),
+}
+
+/// One direction of a link.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Direction {
+    /// One way.
+    #[serde(with = "duration")]
+    pub delay: Nanos,
+    /// Of packets that are lost, each for itself.
+    pub loss: Percent,
+    /// `None`: every packet takes the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Jitter>,
+}
+
+/// `[link.*]`: a participant's way to the relay and back, in simulation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Link {
+    /// From the participant to the relay.
+    pub up: Direction,
+    /// From the relay to the participant.
+    pub down: Direction,
+}

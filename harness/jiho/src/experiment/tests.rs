@@ -1,0 +1,189 @@
+//! The experiment's file as a whole. What its messages look like is in `tests/cmd/check-invalid.trycmd`.
+
+use std::path::Path;
+
+use jiho_analysis::units::{Nanos, RunTime};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALLEST: &str = "[[speaker]]\nname = 'ana'\n[[listener]]\nname = 'lena'\n";
+
+fn parse(text: &str) -> Result<Experiment, Invalid> {
+    Experiment::parse(text, Path::new("file.toml"))
+}
+
+fn first_message(text: &str) -> String {
+    parse(text).unwrap_err().problems[0].message.clone()
+}
+
+#[test]
+fn one_speaker_and_one_listener_are_enough() {
+    let experiment = parse(SMALLEST).unwrap();
+    assert_eq!(experiment.name, "file");
+    assert_eq!(experiment.run, Run::default());
+    assert_eq!(experiment.links, BTreeMap::from([("default".to_owned(), Link::default())]));
+    assert_eq!(experiment.speakers[0].playout, Playout::Fixed(Nanos::from_millis(40)));
+    assert_eq!(experiment.programmes(RunTime::START)[0].emissions().len(), 20);
+}
+
+#[test]
+fn the_template_shows_the_defaults() {
+    let experiment = parse(TEMPLATE).unwrap();
+    let defaults = parse(SMALLEST).unwrap();
+    assert_eq!(experiment.run, defaults.run);
+    assert_eq!(experiment.signal, defaults.signal);
+    assert_eq!(experiment.media, defaults.media);
+    assert_eq!(experiment.speakers[0].playout, defaults.speakers[0].playout);
+    assert_eq!((experiment.speakers.len(), experiment.listeners.len()), (2, 3));
+}
+
+#[test]
+fn a_link_s_direction_overrides_single_values() {
+    let links = "[link.a]\ndelay = '10ms'\nloss = '1%'\njitter.normal = '2ms'\ndown.delay = '30ms'\nup.loss = '0%'\n";
+    let link = &parse(&format!("{links}{SMALLEST}")).unwrap().links["a"];
+    assert_eq!((link.up.delay, link.down.delay), (Nanos::from_millis(10), Nanos::from_millis(30)));
+    assert_eq!((link.up.loss.fraction(), link.down.loss.fraction()), (0.0, 0.01));
+    assert_eq!(link.up.jitter, link.down.jitter);
+}
+
+#[test]
+fn codes_that_nobody_asked_for_are_given_in_order() {
+    let speakers = ["name = 'a'", "name = 'b'\ncode = 0", "name = 'c'\ncode = 63", "name = 'd'"];
+    let text: String = speakers.map(|speaker| format!("[[speaker]]\n{speaker}\n")).concat();
+    let codes = parse(&text).unwrap().speakers.into_iter().map(|s| s.code.number());
+    assert_eq!(codes.collect::<Vec<_>>(), [1, 0, 63, 2]);
+}
+
+#[test]
+fn there_are_as_many_speakers_as_codes_at_most() {
+    let speakers = |n| (0..n).map(|n| format!("[[speaker]]\nname = 's{n}'\n")).collect::<String>();
+    assert_eq!(parse(&speakers(64)).unwrap().speakers.len(), 64);
+    let problem = &parse(&speakers(65)).unwrap_err().problems[0];
+    assert_eq!(problem.spot.as_ref().unwrap().line, 2 * 64 + 1);
+}
+
+#[test]
+fn speakers_who_take_turns_need_time_for_each() {
+    let text = |duration: &str| {
+        let speakers = "[[speaker]]\nname = 'a'\n[[speaker]]\nname = 'b'\n";
+        format!("[run]\nduration = '{duration}'\n[signal.jiho]\n{speakers}")
+    };
+    let beeps = parse(&text("16s")).unwrap().programmes(RunTime::START);
+    assert!(beeps.iter().all(|programme| programme.emissions().len() == 1));
+    assert!(first_message(&text("15s")).contains("no time for one beep of each speaker"));
+}
+
+#[test]
+fn an_experiment_is_named_by_its_file_where_that_is_possible() {
+    for (file, name) in [("runs/take 1.toml", "take-1"), ("", "experiment"), ("時報.toml", "--")] {
+        assert_eq!(Experiment::parse(SMALLEST, Path::new(file)).unwrap().name, name);
+    }
+}
+
+fn nanos(most_ms: i64) -> impl Strategy<Value = Nanos> {
+    (0..=most_ms * 1_000_000).prop_map(Nanos)
+}
+
+fn playout() -> impl Strategy<Value = Playout> {
+    nanos(500).prop_map(Playout::Fixed)
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    let jitter = prop_oneof![nanos(50).prop_map(Jitter::Normal), nanos(50).prop_map(Jitter::Uniform)];
+    let loss = (0.0..=100.0f64).prop_map(|percent| Percent::parse(&format!("{percent}%")).unwrap());
+    (nanos(500), loss, option::of(jitter)).prop_map(|(delay, loss, jitter)| Direction { delay, loss, jitter })
+}
+
+fn signal() -> impl Strategy<Value = Signal> {
+    let voiced = (nanos(1000), nanos(5000), any::<bool>()).prop_map(|(spread, more, together)| {
+        Signal::Voiced(VoicedSignal { period: Nanos::from_millis(200) + spread + more, spread, together })
+    });
+    let jiho = (6..60i64).prop_map(|cycle| Signal::Jiho(JihoSignal { cycle: Nanos::from_secs(cycle) }));
+    prop_oneof![voiced, jiho]
+}
+
+fn codec() -> impl Strategy<Value = Codec> {
+    let application = prop_oneof![Just(Application::Voip), Just(Application::Audio), Just(Application::LowDelay)];
+    let opus = (6_000..=510_000u32, application)
+        .prop_map(|(bitrate_bps, application)| Codec::Opus(Opus { bitrate_bps, application }));
+    prop_oneof![opus, Just(Codec::L16 {})]
+}
+
+prop_compose! {
+    fn experiment()(
+        name in "[a-zA-Z0-9_-]{1,32}",
+        seed in any::<u32>(),
+        signal in signal(),
+        codec in codec(),
+        mut links in btree_map("[ -~é\t]{1,12}", (direction(), direction()), 1..4),
+        default in (direction(), direction()),
+        speakers in vec((any::<prop::sample::Index>(), playout()), 2..6),
+        listeners in vec((any::<prop::sample::Index>(), playout()), 0..4),
+        first_code in 0..50u8,
+    ) -> Experiment {
+        links.insert("default".to_owned(), default);
+        let links: BTreeMap<_, _> = links.into_iter().map(|(name, (up, down))| (name, Link { up, down })).collect();
+        let link_names: Vec<String> = links.keys().cloned().collect();
+        let link = |index: prop::sample::Index| index.get(&link_names).clone();
+        let run = Run { duration: Nanos::from_secs(3600), drain: Nanos::from_secs(5), seed, ..Run::default() };
+        Experiment {
+            name,
+            run,
+            signal,
+            media: Media { codec },
+            stage: Architecture::default(),
+            audience: Architecture::default(),
+            speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
+                name: format!("s{n}"),
+                code: Code::new(first_code + n).unwrap(),
+                link: link(index),
+                playout,
+            }).collect(),
+            listeners: (0..).zip(listeners).map(|(n, (index, playout))| Listener {
+                name: format!("l{n}"),
+                link: link(index),
+                playout,
+            }).collect(),
+            links,
+        }
+    }
+}
+
+/// Somebody's edits: each replaces some characters of a working file by others.
+fn edited_template() -> impl Strategy<Value = String> {
+    let edit = (any::<prop::sample::Index>(), 0..20usize, "[\\[\\]{}=.\"'#\n\r\tédk0-9%-]{0,6}");
+    vec(edit, 1..5).prop_map(|edits| {
+        let mut text: Vec<char> = TEMPLATE.chars().collect();
+        for (at, cut, put) in edits {
+            let at = at.index(text.len());
+            let end = (at + cut).min(text.len());
+            text.splice(at..end, put.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_effective_form_reads_as_itself(experiment in experiment()) {
+        let text = experiment.to_toml();
+        prop_assert_eq!(parse(&text).map_err(|e| format!("{e}\n{text}")), Ok(experiment));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_with_a_message(text in any::<String>()) {
+        if let Err(invalid) = parse(&text) {
+            prop_assert!(invalid.to_string().contains("file.toml"));
+        }
+    }
+
+    #[test]
+    fn any_edit_of_a_file_is_read_or_refused_with_a_message(text in edited_template()) {
+        if let Err(invalid) = parse(&text) {
+            prop_assert!(invalid.to_string().contains("file.toml"));
+        }
+    }
+}
