@@ -4,9 +4,10 @@
 //!
 //! Greedy: seeds in order, kept if their own side lobes and their cross-peaks with all kept before are low enough.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used)] // a program for the terminal
+
 use jiho_analysis::signal::{Candidate, figures};
 
-#[allow(clippy::print_stdout)]
 fn main() {
     let mut limits = std::env::args().skip(1).map(|a| a.parse::<f64>().expect("a limit in dB"));
     let side_lobe_db = limits.next().unwrap_or(-13.5);

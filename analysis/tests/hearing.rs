@@ -1,4 +1,5 @@
 //! Hearing against constructed truth: positions, scores, several speakers at once, noise, rates, streaming.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 use jiho_analysis::hear::oracle::normalised_correlation;
 use jiho_analysis::hear::{Detection, Hearing, hear};
