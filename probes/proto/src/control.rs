@@ -100,6 +100,8 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -113,5 +115,57 @@ mod tests {
     fn an_unknown_field_is_refused_by_name() {
         let line = br#"{"join":{"name":"a","role":"speaker","token":"t","media":"0.0.0.0:1","rol":1}}"#;
         assert!(Message::from_line(line).unwrap_err().to_string().contains("`rol`"));
+    }
+
+    #[test]
+    fn a_line_beyond_the_limit_is_refused_unread() {
+        let line = vec![b' '; MAX_LINE_BYTES + 1];
+        assert!(matches!(Message::from_line(&line), Err(ControlError::TooLong(_))));
+    }
+
+    fn message() -> impl Strategy<Value = Message> {
+        let address = || any::<SocketAddr>();
+        let role = prop_oneof![Just(Role::Speaker), Just(Role::Listener)];
+        let subscribe = prop::option::of(prop::collection::vec(".*", 0..3));
+        prop_oneof![
+            (".*", role, ".*", address(), subscribe).prop_map(|(name, role, token, media, subscribe)| {
+                Message::Join(Join { name, role, token, media, subscribe })
+            }),
+            (address(), any::<u8>(), ".*").prop_map(|(media, payload_type, sdp)| Message::Joined(Joined {
+                media,
+                payload_type,
+                sdp
+            })),
+            ".*".prop_map(|reason| Message::Refused { reason }),
+            (".*", any::<u32>()).prop_map(|(name, ssrc)| Message::Talker(Talker { name, ssrc })),
+            Just(Message::Leave),
+        ]
+    }
+
+    /// IPv6 flow labels are not written.
+    fn without_flow(mut message: Message) -> Message {
+        if let Message::Join(Join { media: SocketAddr::V6(media), .. })
+        | Message::Joined(Joined { media: SocketAddr::V6(media), .. }) = &mut message
+        {
+            media.set_flowinfo(0);
+        }
+        message
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_one_line_and_read_back(message in message()) {
+            let line = message.to_line();
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            prop_assert_eq!(Message::from_line(line.as_bytes()).unwrap(), without_flow(message));
+        }
+
+        #[test]
+        fn no_line_makes_it_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200), text in r#"[{}\[\]":,a-z0-9.]{0,80}"#,
+        ) {
+            let _ = Message::from_line(&bytes);
+            let _ = Message::from_line(text.as_bytes());
+        }
     }
 }

@@ -42,8 +42,8 @@ impl Arrival {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) arrival: Arrival,
-    /// The stream was anchored by this packet: what lies before it at the ear was never sent.
-    pub(super) anchored: bool,
+    /// How often the stream had been anchored: between two runs at the ear lies nothing that was sent.
+    pub(super) run: u64,
     pub(super) payload: Vec<u8>,
 }
 
@@ -62,13 +62,7 @@ impl Buffer {
     }
 
     /// Takes a packet, or says why not: `Duplicate` where another has its place, `Overflow` when full.
-    pub(super) fn insert(
-        &mut self,
-        due: i64,
-        arrival: Arrival,
-        anchored: bool,
-        payload: &[u8],
-    ) -> Result<(), PlayoutAction> {
+    pub(super) fn insert(&mut self, due: i64, arrival: Arrival, run: u64, payload: &[u8]) -> Result<(), PlayoutAction> {
         let full = self.waiting.len() >= MAX_WAITING;
         match self.waiting.entry(due) {
             Entry::Occupied(_) => Err(PlayoutAction::Duplicate),
@@ -76,7 +70,7 @@ impl Buffer {
             Entry::Vacant(place) => {
                 let mut copy = self.spare.pop().unwrap_or_default();
                 copy.extend_from_slice(payload);
-                place.insert(Waiting { arrival, anchored, payload: copy });
+                place.insert(Waiting { arrival, run, payload: copy });
                 Ok(())
             }
         }

@@ -27,6 +27,9 @@ pub(crate) struct Stream {
     timestamps: Unwrapper,
     /// Position at the ear minus media time; `None` before the first packet.
     offset: Option<i64>,
+    /// How often the stream has been anchored, and how often it had been when the last frame came that was played.
+    run: u64,
+    played_run: u64,
     /// The position at the ear of the first sample that is not decided.
     cursor: i64,
     /// The frame before the cursor, of which `read` samples are played.
@@ -51,6 +54,8 @@ impl Stream {
             sequences: Unwrapper::default(),
             timestamps: Unwrapper::default(),
             offset: None,
+            run: 0,
+            played_run: 0,
             cursor: next.0,
             pcm: Vec::new(),
             read: 0,
@@ -96,13 +101,12 @@ impl Stream {
         if self.buffer.was_played(&arrival) {
             return Err(PlayoutAction::Duplicate);
         }
-        let (due, anchored) = self.place(&arrival, anchor).ok_or(PlayoutAction::Late)?;
-        self.buffer.insert(due, arrival, anchored, payload)
+        let due = self.place(&arrival, anchor).ok_or(PlayoutAction::Late)?;
+        self.buffer.insert(due, arrival, self.run, payload)
     }
 
-    /// The position of a packet's first sample at the ear, and whether the stream was anchored by it; `None` if its
-    /// turn is over.
-    fn place(&mut self, arrival: &Arrival, anchor: i64) -> Option<(i64, bool)> {
+    /// The position of a packet's first sample at the ear; `None` if its turn is over. Anchors the stream if need be.
+    fn place(&mut self, arrival: &Arrival, anchor: i64) -> Option<i64> {
         let newest = self.sequences.newest();
         let sequence = self.sequences.sequence(arrival.sequence);
         let media = self.timestamps.timestamp(arrival.timestamp);
@@ -111,7 +115,7 @@ impl Stream {
             let late = due < self.cursor;
             let restarted = (due - anchor).abs() > MAX_JUMP_SAMPLES || (late && self.silent);
             if !restarted {
-                return (!late).then_some((due, false));
+                return (!late).then_some(due);
             }
             if newest.is_some_and(|newest| (0..=MAX_MISORDER).contains(&(newest - sequence))) {
                 return None;
@@ -122,7 +126,8 @@ impl Stream {
         let media = self.timestamps.timestamp(arrival.timestamp);
         let due = anchor.max(self.cursor);
         self.offset = Some(due - media);
-        Some((due, true))
+        self.run += 1;
+        Some(due)
     }
 
     /// Puts the frame at the cursor into `pcm`, decoded or concealed; false: there is none, but silence up to the next
@@ -138,6 +143,7 @@ impl Stream {
                 PlayoutAction::Undecodable
             } else {
                 self.expected = packet.arrival.sequence.wrapping_add(1);
+                self.played_run = packet.run;
                 self.frame_samples = self.pcm.len();
                 self.concealed = 0;
                 self.silent = false;
@@ -153,7 +159,8 @@ impl Stream {
             }
         }
         let next = self.buffer.first();
-        let paused = next.is_some_and(|(_, packet)| packet.anchored || packet.arrival.sequence == self.expected);
+        let paused =
+            next.is_some_and(|(_, packet)| packet.run != self.played_run || packet.arrival.sequence == self.expected);
         self.silent |= paused || self.concealed == MAX_CONCEALED;
         if self.silent {
             // What a failed decoder left behind is not to be played.

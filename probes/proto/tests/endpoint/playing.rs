@@ -77,6 +77,15 @@ fn packets_out_of_order_are_played_in_order() {
 }
 
 #[test]
+fn a_loss_right_after_a_straggler_at_the_start_is_concealed() {
+    let mut bench = Bench::seated(listener(60));
+    bench.packet(ms(0), &STREAM.packet(2));
+    bench.packet(ms(1), &STREAM.packet(0));
+    bench.run_until(ms(79));
+    assert_eq!(bench.actions(&STREAM), [(0, Played), (1, Concealed), (2, Played)]);
+}
+
+#[test]
 fn a_straggler_from_before_an_ear_that_has_begun_is_late() {
     let mut bench = Bench::seated(listener(10));
     bench.packet(ms(0), &STREAM.packet(1));
