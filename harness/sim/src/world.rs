@@ -56,7 +56,8 @@ pub enum SimError {
 ///
 /// Everything happens in a defined order: by time; at one instant arrivals before timers before stops; otherwise in
 /// the order in which it came about. So a packet that arrives exactly at a deadline is there for it, and `received`
-/// is the very instant of arrival.
+/// is the very instant of arrival. Only a packet that a timer sends over links without any delay can come too late for
+/// other timers of the same instant.
 pub struct World {
     seed: u64,
     now: RunTime,
