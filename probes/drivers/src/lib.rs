@@ -4,4 +4,8 @@
 
 pub mod address;
 pub mod clock;
+pub mod control;
+mod lateness;
+pub mod media;
 pub mod udp;
+pub mod wav;

@@ -1,0 +1,202 @@
+//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, any rate, any number of channels.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use jiho_analysis::units::Rate;
+
+use super::header::{Encoding, Header, Truncated};
+
+/// What is read at one go.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// A file that could not be read, and why.
+#[derive(Debug)]
+pub struct ReadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: ReadFault,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// The system does not give it.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It has no bytes.
+    #[error("is empty")]
+    Empty,
+    /// It is something else.
+    #[error("is not a WAV file{}", looks_like.map_or_else(String::new, |kind| format!(" but looks like {kind}")))]
+    NotWav {
+        /// What it seems to be.
+        looks_like: Option<&'static str>,
+    },
+    /// It ends before its first sample.
+    #[error("ends within its header")]
+    HeaderCutOff,
+    /// Its header contradicts itself.
+    #[error("is damaged: {0}")]
+    Damaged(&'static str),
+    /// Its samples are stored in a way that we do not read.
+    #[error("holds {encoding} samples, which are not supported")]
+    Unsupported {
+        /// How they are stored.
+        encoding: String,
+    },
+    /// There is nothing in it.
+    #[error("holds no samples")]
+    NoSamples,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        write!(f, "{path}: {}", self.fault)?;
+        match self.fault {
+            ReadFault::Io(_) => Ok(()),
+            ReadFault::NotWav { .. } | ReadFault::Unsupported { .. } => {
+                write!(
+                    f,
+                    "; convert it with: ffmpeg -i '{path}' -c:a pcm_s24le '{}'",
+                    self.path.with_extension("pcm.wav").display()
+                )
+            }
+            ReadFault::Empty | ReadFault::HeaderCutOff | ReadFault::Damaged(_) | ReadFault::NoSamples => {
+                write!(f, "; record or copy it again")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.fault {
+            ReadFault::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A whole recording in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Its sampling rate.
+    pub rate: Rate,
+    /// Its samples, −1 to 1, one list per channel.
+    pub channels: Vec<Vec<f32>>,
+    /// Set if the file's header does not tell the truth about its length.
+    pub truncated: Option<Truncated>,
+}
+
+/// Reads a whole recording. For hours of it use [`Reader`].
+pub fn read(path: &Path) -> Result<Recording, ReadError> {
+    let mut reader = Reader::open(path)?;
+    let mut recording =
+        Recording { rate: reader.rate(), channels: vec![Vec::new(); reader.channels()], truncated: reader.truncated() };
+    let mut block = Vec::new();
+    while reader.next_block(&mut block)? > 0 {
+        for (channel, samples) in recording.channels.iter_mut().zip(&block) {
+            channel.extend_from_slice(samples);
+        }
+    }
+    Ok(recording)
+}
+
+/// Reads a recording block by block.
+#[derive(Debug)]
+pub struct Reader<R> {
+    path: PathBuf,
+    source: R,
+    header: Header,
+    left: u64,
+    bytes: Vec<u8>,
+}
+
+impl Reader<BufReader<File>> {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let file = File::open(path).map_err(|error| ReadError { path: path.to_owned(), fault: error.into() })?;
+        Self::new(BufReader::new(file), path)
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Reads from anything; `path` is what errors call it.
+    pub fn new(mut source: R, path: &Path) -> Result<Self, ReadError> {
+        let opened = Header::read(&mut source).and_then(|header| {
+            source.seek(SeekFrom::Start(header.data_start))?;
+            match header.frames {
+                0 => Err(ReadFault::NoSamples),
+                _ => Ok(header),
+            }
+        });
+        match opened {
+            Ok(header) => Ok(Self { path: path.to_owned(), source, left: header.frames, header, bytes: Vec::new() }),
+            Err(fault) => Err(ReadError { path: path.to_owned(), fault }),
+        }
+    }
+
+    /// The sampling rate.
+    pub fn rate(&self) -> Rate {
+        self.header.rate
+    }
+
+    /// How many channels there are; at least one.
+    pub fn channels(&self) -> usize {
+        self.header.channels
+    }
+
+    /// Samples per channel in the whole file; at least one.
+    pub fn frames(&self) -> u64 {
+        self.header.frames
+    }
+
+    /// Set if the file's header does not tell the truth about its length.
+    pub fn truncated(&self) -> Option<Truncated> {
+        self.header.truncated
+    }
+
+    /// Gives the next samples, −1 to 1: one list per channel, all of the same length, in place of what was in
+    /// `block`. Returns that length; 0 at the end. What is not a number in the file is given as silence.
+    pub fn next_block(&mut self, block: &mut Vec<Vec<f32>>) -> Result<usize, ReadError> {
+        let frame_bytes = self.header.frame_bytes();
+        let frames = self.left.min((BLOCK_BYTES / frame_bytes).max(1) as u64) as usize;
+        self.bytes.resize(frames * frame_bytes, 0);
+        let read = self.source.read_exact(&mut self.bytes);
+        read.map_err(|error| ReadError { path: self.path.clone(), fault: error.into() })?;
+        self.left -= frames as u64;
+
+        block.resize_with(self.header.channels, Vec::new);
+        block.iter_mut().for_each(Vec::clear);
+        let (bytes, size) = (&self.bytes, self.header.encoding.bytes());
+        match self.header.encoding {
+            Encoding::U8 => deal(bytes, size, block, |s| (f32::from(s[0]) - 128.0) / 128.0),
+            Encoding::I16 => deal(bytes, size, block, |s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32_768.0),
+            Encoding::I24 => deal(bytes, size, block, |s| from_i32(i32::from_le_bytes([0, s[0], s[1], s[2]]))),
+            Encoding::I32 => deal(bytes, size, block, |s| from_i32(i32::from_le_bytes([s[0], s[1], s[2], s[3]]))),
+            Encoding::F32 => deal(bytes, size, block, |s| {
+                let sample = f32::from_le_bytes([s[0], s[1], s[2], s[3]]);
+                if sample.is_finite() { sample } else { 0.0 }
+            }),
+        }
+        Ok(frames)
+    }
+}
+
+/// Deals interleaved samples out to their channels.
+fn deal(bytes: &[u8], size: usize, channels: &mut [Vec<f32>], decode: impl Fn(&[u8]) -> f32) {
+    for frame in bytes.chunks_exact(size * channels.len()) {
+        for (channel, sample) in channels.iter_mut().zip(frame.chunks_exact(size)) {
+            channel.push(decode(sample));
+        }
+    }
+}
+
+fn from_i32(sample: i32) -> f32 {
+    (f64::from(sample) / 2_147_483_648.0) as f32
+}
