@@ -1,5 +1,6 @@
 //! The walls between the crates, as ARCHITECTURE.md's permission table has them: who may depend on whom, and that what
 //! is pure cannot reach a clock, a socket, a file, a device or a thread.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
