@@ -1,7 +1,9 @@
 //! The command line: one file per verb, each with its arguments and what it does with them.
 
 mod check;
+mod device;
 mod init;
+mod signal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ Exit codes:
 enum Verb {
     Init(init::Args),
     Check(check::Args),
+    Signal(signal::Args),
+    Device(device::Args),
 }
 
 /// How results are written.
@@ -51,6 +55,8 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Signal(args) => signal::run(&args),
+        Verb::Device(args) => device::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
         // Nothing can be done about a standard error that cannot be written to.
@@ -60,11 +66,11 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// An error and its causes, of which some repeat the next one at their end.
+/// An error and its causes, without those that an error above them already speaks of.
 fn message(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !message.ends_with(&cause) {
+        if !message.contains(&cause) {
             message = if message.is_empty() { cause } else { format!("{message}: {cause}") };
         }
     }

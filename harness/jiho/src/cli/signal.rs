@@ -1,0 +1,175 @@
+//! `jiho signal`: time signals as sound files.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
+use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
+use jiho_drivers::wav::Recorder;
+
+use super::print;
+use crate::exit::{Exit, UsageError};
+use crate::experiment::{JihoSignal, Signal, VoicedSignal, duration_text, parse_duration};
+
+/// Time signals as sound files.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Render(RenderArgs),
+}
+
+/// Write a speaker's time signal as a WAV file: mono, 16 bits, −20 dBFS.
+///
+/// Play it into any voice room, record what comes out, and let `jiho analyze` find the signal in the recording.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  jiho signal render --out ana.wav
+  jiho signal render --code 1 --duration 1m --rate 44100 --out ben.wav
+  jiho signal render --family jiho --out jiho.wav")]
+struct RenderArgs {
+    /// The family of time signals.
+    #[arg(long, value_enum, default_value_t)]
+    family: Family,
+    /// The speaker's code, 0 to 63, by which it is told from others; the jiho family carries none.
+    #[arg(long, default_value = "0", value_parser = parse_code)]
+    code: Code,
+    /// Beeps at the speaker's own instants; without it, at those that all speakers of a chorus share.
+    #[arg(long)]
+    apart: bool,
+    /// The length of the file, with its unit. All beeps are whole.
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    duration: Nanos,
+    /// Samples per second.
+    #[arg(long, value_name = "HZ", default_value_t = Rate::OPUS.0, value_parser = clap::value_parser!(u32).range(8_000..=384_000))]
+    rate: u32,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace a file that exists.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Family {
+    /// A coded voice of 200 ms, once a second.
+    #[default]
+    Voiced,
+    /// The Japanese telephone time signal, a mark every 10 s: for human ears; a poor ruler.
+    Jiho,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.action {
+        Action::Render(args) => {
+            let beeps = render(args)?;
+            print(&format!("Wrote {}: {}, beeps: {beeps}.\n", args.out.display(), duration_text(args.duration)))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Gives the number of beeps.
+fn render(args: &RenderArgs) -> anyhow::Result<usize> {
+    if args.out.exists() && !args.force {
+        let out = args.out.display();
+        return Err(UsageError::say(format!("{out} exists: name another file, or give --force to replace it")).into());
+    }
+    let programme = programme(args)?;
+    let clock = SampleClock { start: RunTime::START, rate: Rate(args.rate) };
+    let end = clock.first_sample_from(RunTime::START + args.duration);
+    let mut recorder = Recorder::create(&args.out, clock.rate)?;
+    let mut first = MediaTime(0);
+    let mut samples = [0.0; 4096];
+    while first < end {
+        let length = usize::try_from(end - first).unwrap_or(usize::MAX).min(samples.len());
+        programme.render(&clock, first, &mut samples[..length]);
+        recorder.write(&samples[..length])?;
+        first = first + length as i64;
+    }
+    recorder.finish()?;
+    Ok(programme.emissions().len())
+}
+
+fn programme(args: &RenderArgs) -> Result<Programme, UsageError> {
+    let signal = match args.family {
+        Family::Voiced => Signal::Voiced(VoicedSignal { together: !args.apart, ..VoicedSignal::default() }),
+        Family::Jiho => Signal::Jiho(JihoSignal::default()),
+    };
+    let mut programmes = Rhythm::from(&signal).programmes(&[args.code], RunTime::START, args.duration);
+    programmes.pop().filter(|programme| !programme.emissions().is_empty()).ok_or_else(|| {
+        let duration = duration_text(args.duration);
+        UsageError::say(format!("no whole beep fits into {duration}: give a longer --duration"))
+    })
+}
+
+fn parse_code(text: &str) -> Result<Code, String> {
+    let number = text.parse().ok().and_then(Code::new);
+    number.ok_or_else(|| format!("codes go from 0 to {}", Code::COUNT - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RenderArgs,
+    }
+
+    /// What a file holds that is rendered with these arguments, as hound reads it.
+    fn rendered(arguments: &str) -> (hound::WavSpec, Vec<f64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.wav");
+        let line = Line::parse_from(["render", "--out", out.to_str().unwrap()].into_iter().chain(arguments.split(' ')));
+        render(&line.args).unwrap();
+        let mut reader = hound::WavReader::open(&out).unwrap();
+        let samples = reader.samples::<i16>().map(|sample| f64::from(sample.unwrap()) / 32_768.0).collect();
+        (reader.spec(), samples)
+    }
+
+    fn seconds_of_sound(samples: &[f64], rate: f64) -> f64 {
+        samples.chunks(48).filter(|chunk| chunk.iter().any(|x| x.abs() > 1e-3)).count() as f64 * 48.0 / rate
+    }
+
+    #[test]
+    fn a_rendered_file_has_the_length_and_rate_that_were_asked_for() {
+        let (spec, samples) = rendered("--duration 2.5s --rate 44100");
+        assert_eq!((spec.sample_rate, spec.channels, spec.bits_per_sample), (44_100, 1, 16));
+        assert_eq!(samples.len(), 110_250);
+    }
+
+    #[test]
+    fn a_coded_voice_sounds_for_a_fifth_of_each_second_at_the_level_that_help_names() {
+        let (_, samples) = rendered("--duration 10s --code 5");
+        let seconds = seconds_of_sound(&samples, 48_000.0);
+        assert!((seconds - 2.0).abs() < 0.05, "{seconds}");
+        let energy: f64 = samples.iter().map(|x| x * x).sum();
+        let level_dbfs = 10.0 * (energy / (2.0 * 48_000.0)).log10();
+        assert!((level_dbfs + 20.0).abs() < 1.0, "{level_dbfs}");
+    }
+
+    #[test]
+    fn speakers_apart_have_instants_of_their_own() {
+        let onset = |arguments| rendered(arguments).1.iter().position(|x| x.abs() > 1e-3).unwrap();
+        let apart = [onset("--code 0 --apart"), onset("--code 1 --apart")];
+        let together = [onset("--code 0"), onset("--code 1")];
+        assert!(apart[0].abs_diff(apart[1]) > 480, "{apart:?}");
+        assert!(together[0].abs_diff(together[1]) < 480, "{together:?}");
+    }
+
+    #[test]
+    fn the_audible_time_signal_begins_with_its_pips() {
+        let (_, samples) = rendered("--family jiho");
+        let sounds = |ms: usize| samples[ms * 48..(ms + 50) * 48].iter().any(|x| x.abs() > 0.05);
+        assert_eq!([0, 500, 1000, 2000, 3000, 3500].map(sounds), [true, false, true, true, true, true]);
+    }
+}
