@@ -5,7 +5,10 @@
 pub mod address;
 pub mod clock;
 pub mod control;
+pub mod device;
+pub mod ear_file;
 mod lateness;
 pub mod media;
+pub mod sidecar;
 pub mod udp;
 pub mod wav;

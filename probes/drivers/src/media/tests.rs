@@ -2,9 +2,12 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 use jiho_analysis::units::{MediaTime, Nanos};
+use jiho_proto::control::Message;
+use jiho_proto::engine::PeerId;
 use jiho_proto::event::Event;
 
 use super::*;
+use crate::control::{CONNECT_TIMEOUT, connect, serve};
 
 /// What a [`Probe`] was given.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,4 +223,49 @@ fn an_engine_that_panics_is_an_error_of_its_own() {
     }
     let report = spawn(Box::new(Faulty), socket(), RunClock::start(), Disk(0)).join();
     assert!(matches!(report.outcome, Err(MediaError::Panicked { .. })));
+}
+
+/// Says `Leave` at its start, if it is a client; answers it, if it is a relay. Both end with the connection.
+struct Polite {
+    says: Option<(PeerId, Message)>,
+    done: bool,
+}
+
+impl Engine for Polite {
+    fn handle(&mut self, _now: RunTime, input: Input<'_>) {
+        match input {
+            Input::Control { peer: PeerId::RELAY, .. } | Input::ControlClosed { .. } => self.done = true,
+            Input::Control { peer, message } => self.says = Some((peer, message.clone())),
+            _ => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<'_> {
+        match self.says.take() {
+            Some((peer, message)) => Output::Control { peer, message },
+            None if self.done => Output::Done,
+            None => Output::Wait(None),
+        }
+    }
+}
+
+#[tokio::test]
+async fn control_messages_wake_threads_that_wait_for_nothing_else() {
+    let clock = RunClock::start();
+    let (relay_socket, client_socket) = (socket(), socket());
+    let (server, link) = serve("127.0.0.1:0".parse().unwrap(), relay_socket.waker()).await.unwrap();
+    let relay = Box::new(Polite { says: None, done: false });
+    let relay = MediaThread::spawn("relay", relay, relay_socket, clock, link, Box::new(Disk(0))).unwrap();
+
+    let address = server.local_addr().to_string();
+    let (connection, link) = connect(&address, CONNECT_TIMEOUT, client_socket.waker()).await.unwrap();
+    let client = Box::new(Polite { says: Some((PeerId::RELAY, Message::Leave)), done: false });
+    let client = MediaThread::spawn("client", client, client_socket, clock, link, Box::new(Disk(0))).unwrap();
+
+    let client = tokio::task::spawn_blocking(|| client.join()).await.unwrap();
+    assert!(client.outcome.is_ok());
+    connection.closed().await;
+    // The client's end ends the connection, and that the relay.
+    assert!(tokio::task::spawn_blocking(|| relay.join()).await.unwrap().outcome.is_ok());
+    server.shutdown().await;
 }
