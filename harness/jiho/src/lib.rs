@@ -3,3 +3,5 @@
 pub mod cli;
 pub mod exit;
 pub mod experiment;
+pub mod report;
+pub mod run;

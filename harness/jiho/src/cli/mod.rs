@@ -1,8 +1,10 @@
 //! The command line: one file per verb, each with its arguments and what it does with them.
 
+mod bar;
 mod check;
 mod device;
 mod init;
+mod run;
 mod signal;
 
 use std::io::{self, Write};
@@ -36,6 +38,7 @@ Exit codes:
 enum Verb {
     Init(init::Args),
     Check(check::Args),
+    Run(run::Args),
     Signal(signal::Args),
     Device(device::Args),
 }
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Run(args) => run::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
     };

@@ -89,6 +89,11 @@ pub enum CodecError {
     Length(usize),
 }
 
+/// The version of the Opus library, as it names itself.
+pub fn library_version() -> &'static str {
+    ::opus::version()
+}
+
 /// Makes payloads of one stream.
 #[derive(Debug)]
 pub struct Encoder(EncoderKind);

@@ -1,0 +1,46 @@
+//! The progress line: on standard error, and only where that is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A line that says how far something has got, in seconds of sound.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// So much is done.
+    pub(super) fn show(&self, what: &'static str, done: f64, total: f64) {
+        self.begin(what, total);
+        self.0.set_position(millis(done));
+    }
+
+    /// So much more is done.
+    pub(super) fn add(&self, what: &'static str, more: f64, total: f64) {
+        self.begin(what, total);
+        self.0.inc(millis(more));
+    }
+
+    /// Takes the line away.
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+
+    fn begin(&self, what: &'static str, total: f64) {
+        if self.0.message() != what {
+            self.0.set_message(what);
+            self.0.set_position(0);
+            self.0.set_length(millis(total));
+        }
+    }
+}
+
+fn millis(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds).map_or(0, |span| span.as_millis() as u64)
+}

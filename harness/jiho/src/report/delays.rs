@@ -1,0 +1,49 @@
+//! `delays.csv`: one row per expected beep and recorder, the missing included.
+
+use jiho_analysis::arrivals::{Reason, Status};
+use jiho_analysis::metrics::Relation;
+use serde::Serialize;
+
+use crate::run::measure::Findings;
+
+/// One beep at one recorder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DelayRow<'a> {
+    run_id: &'a str,
+    rep: u32,
+    speaker: &'a str,
+    recorder: &'a str,
+    relation: Relation,
+    beep: u32,
+    status: Status,
+    reason: Option<Reason>,
+    /// Mouth-to-ear delay, and its 95 % interval.
+    delay_ns: Option<i64>,
+    low_ns: Option<i64>,
+    high_ns: Option<i64>,
+    /// Of the packet that carries the beep's start: from the capture of its last sample to its arrival at the ear.
+    network_ns: Option<i64>,
+    /// Of the same packet: its wait in the ear's jitter buffer.
+    buffer_ns: Option<i64>,
+}
+
+/// All rows, by recorder, speaker and beep.
+pub fn rows(findings: &Findings) -> impl Iterator<Item = DelayRow<'_>> {
+    findings.pairs().flat_map(move |(recorder, speaker, pair)| {
+        pair.observations.iter().zip(&pair.paths).map(move |(observation, path)| DelayRow {
+            run_id: &findings.run_id,
+            rep: findings.rep,
+            speaker: &speaker.name,
+            recorder: &recorder.name,
+            relation: pair.relation,
+            beep: observation.emission.beep,
+            status: observation.status,
+            reason: observation.reason,
+            delay_ns: observation.delay.map(|d| d.value.0),
+            low_ns: observation.delay.map(|d| d.low.0),
+            high_ns: observation.delay.map(|d| d.high.0),
+            network_ns: path.map(|p| p.network.0),
+            buffer_ns: path.map(|p| p.buffer.0),
+        })
+    })
+}

@@ -1,0 +1,74 @@
+//! `pairs.csv`: one row per speaker and recorder.
+
+use jiho_analysis::metrics::{Distribution, Relation};
+use serde::Serialize;
+
+use super::ms;
+use crate::run::measure::Findings;
+
+/// One speaker at one recorder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairRow<'a> {
+    run_id: &'a str,
+    rep: u32,
+    speaker: &'a str,
+    recorder: &'a str,
+    relation: Relation,
+    expected: usize,
+    heard: usize,
+    heard_ratio: Option<f64>,
+    min_ms: Option<f64>,
+    p05_ms: Option<f64>,
+    median_ms: Option<f64>,
+    p95_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    max_ms: Option<f64>,
+    iqr_ms: Option<f64>,
+    /// The 95 % interval of the median.
+    median_low_ms: Option<f64>,
+    median_high_ms: Option<f64>,
+    /// Empty where noise or too short a run would make it a guess.
+    drift_ppm: Option<f64>,
+    /// Jumps of the delay by 1 ms or more.
+    steps: usize,
+    /// Of those heard.
+    weak: usize,
+    /// Not among those heard.
+    ambiguous: usize,
+    network_median_ms: Option<f64>,
+    buffer_median_ms: Option<f64>,
+}
+
+/// All rows, by recorder and speaker.
+pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow<'_>> {
+    findings.pairs().map(move |(recorder, speaker, pair)| {
+        let delays = &pair.delays;
+        let distribution = delays.distribution.as_ref();
+        let quantile = |p: f64| distribution.map(|d| ms(d.quantile_ms(p)));
+        PairRow {
+            run_id: &findings.run_id,
+            rep: findings.rep,
+            speaker: &speaker.name,
+            recorder: &recorder.name,
+            relation: pair.relation,
+            expected: delays.expected,
+            heard: delays.heard,
+            heard_ratio: delays.heard_ratio().map(ms),
+            min_ms: quantile(0.0),
+            p05_ms: quantile(0.05),
+            median_ms: quantile(0.5),
+            p95_ms: quantile(0.95),
+            p99_ms: quantile(0.99),
+            max_ms: quantile(1.0),
+            iqr_ms: distribution.map(Distribution::iqr_ms).map(ms),
+            median_low_ms: distribution.map(|d| ms(d.median_interval_ms.low)),
+            median_high_ms: distribution.map(|d| ms(d.median_interval_ms.high)),
+            drift_ppm: delays.drift_ppm.map(|ppm| (ppm * 100.0).round() / 100.0),
+            steps: delays.steps,
+            weak: delays.weak,
+            ambiguous: delays.ambiguous,
+            network_median_ms: pair.path_median_ms(|path| path.network).map(ms),
+            buffer_median_ms: pair.path_median_ms(|path| path.buffer).map(ms),
+        }
+    })
+}

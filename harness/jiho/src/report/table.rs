@@ -1,0 +1,99 @@
+//! Tables as CSV files, written row by row, so that a crash keeps what was written.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a table cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file cannot be opened, written or read.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its content is not what its columns' names promise.
+    #[error("{path}: {source}; it was written by another version of jiho, or changed by hand", path = .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Line and field.
+        source: csv::Error,
+    },
+}
+
+/// A CSV file being written.
+#[derive(Debug)]
+pub struct Table {
+    path: PathBuf,
+    writer: csv::Writer<BufWriter<File>>,
+}
+
+impl Table {
+    /// Creates the file. The header is written with the first row.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(path: &Path) -> Result<Self, TableError> {
+        let file = File::create(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), writer: csv::Writer::from_writer(BufWriter::new(file)) })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn row(&mut self, row: &impl Serialize) -> Result<(), TableError> {
+        self.writer.serialize(row).map_err(|error| content(&self.path, error))
+    }
+
+    /// Hands everything to the system.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn flush(&mut self) -> Result<(), TableError> {
+        self.writer.flush().map_err(|source| TableError::Io { path: self.path.clone(), source })
+    }
+
+    /// Writes a whole table at once.
+    ///
+    /// # Errors
+    /// The file cannot be created or written.
+    pub fn write(path: &Path, rows: impl IntoIterator<Item = impl Serialize>) -> Result<(), TableError> {
+        let mut table = Self::create(path)?;
+        for row in rows {
+            table.row(&row)?;
+        }
+        table.flush()
+    }
+
+    /// Reads a whole table. A last row that a crash cut short is left out.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its rows are not of this kind.
+    pub fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, TableError> {
+        let text = std::fs::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        csv::Reader::from_reader(&text[..whole])
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .map_err(|error| content(path, error))
+    }
+}
+
+fn content(path: &Path, error: csv::Error) -> TableError {
+    let path = path.to_owned();
+    if !error.is_io_error() {
+        return TableError::Content { path, source: error };
+    }
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => TableError::Io { path, source },
+        other => TableError::Io { path, source: std::io::Error::other(format!("{other:?}")) },
+    }
+}

@@ -1,0 +1,106 @@
+//! A run's folder: all that is needed to report again without measuring again.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiho_drivers::sidecar::Sidecar;
+
+use crate::exit::UsageError;
+
+/// Where a run's files are.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder of a run. An earlier run is never overwritten.
+    ///
+    /// # Errors
+    /// It is there already and not empty, or cannot be made.
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
+        if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            let there = format!("{} is there already: name another folder with --out, or remove it", path.display());
+            return Err(UsageError::say(there).into());
+        }
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The folder of a run that was.
+    ///
+    /// # Errors
+    /// It holds no run.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let folder = Self(path.to_owned());
+        if !folder.emissions().is_file() {
+            let none = format!("{} holds no run: there is no emissions.csv in it", path.display());
+            return Err(UsageError::say(none).into());
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The experiment's file as it was given.
+    pub fn experiment_given(&self) -> PathBuf {
+        self.0.join("experiment.toml")
+    }
+
+    /// The experiment with everything filled in.
+    pub fn experiment_effective(&self) -> PathBuf {
+        self.0.join("experiment.effective.toml")
+    }
+
+    /// Beeps sent.
+    pub fn emissions(&self) -> PathBuf {
+        self.0.join("emissions.csv")
+    }
+
+    /// Packets at mouths and ears.
+    pub fn packets(&self) -> PathBuf {
+        self.0.join("packets.csv")
+    }
+
+    /// Detections in recordings.
+    pub fn arrivals(&self) -> PathBuf {
+        self.0.join("arrivals.csv")
+    }
+
+    /// Expected beeps at recorders.
+    pub fn delays(&self) -> PathBuf {
+        self.0.join("delays.csv")
+    }
+
+    /// Speakers at recorders.
+    pub fn pairs(&self) -> PathBuf {
+        self.0.join("pairs.csv")
+    }
+
+    /// How the run came about.
+    pub fn run_json(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
+    /// The recordings with their sidecars, by name.
+    ///
+    /// # Errors
+    /// The folder or a sidecar cannot be read.
+    pub fn sidecars(&self) -> anyhow::Result<Vec<(PathBuf, Sidecar)>> {
+        let entries = self.0.read_dir().with_context(|| format!("cannot read the folder {}", self.0.display()))?;
+        let mut recordings: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension() == Some(OsStr::new("wav")) && path.with_extension("json").is_file())
+            .collect();
+        recordings.sort();
+        recordings
+            .into_iter()
+            .map(|wav| {
+                let sidecar = Sidecar::read(&wav.with_extension("json"))?;
+                Ok((wav, sidecar))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,273 @@
+//! Keeps what engines hand out: recordings, beeps sent, packets. One thread writes all of it, so that no engine ever
+//! waits for a disk, and rows are on disk about when they become known.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context;
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::signal::{Code, Emission};
+use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use jiho_drivers::ear_file::EarFile;
+use jiho_drivers::sidecar::Sidecar;
+use jiho_proto::event::{Event, Playout, SentPacket};
+use jiho_proto::records::{KeepError, Records};
+
+use super::folder::Folder;
+use crate::report::emissions::EmissionRow;
+use crate::report::packets::{PacketRow, Tap};
+use crate::report::table::Table;
+
+/// What may wait for the disk: some ten seconds of a room of ten.
+const QUEUE: usize = 16_384;
+/// Tables are handed to the system when this much of a run has passed since the last time.
+const FLUSH_EVERY: Nanos = Nanos::from_millis(500);
+
+/// A participant, as far as its records need it.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// The name in the room.
+    pub name: String,
+    /// Stage or audience.
+    pub role: Role,
+    /// What a speaker plays.
+    pub programme: Option<(Code, Vec<Emission>)>,
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub struct Keeper {
+    notes: SyncSender<Note>,
+    thread: JoinHandle<anyhow::Result<Kept>>,
+}
+
+/// What was noted besides what is in files.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// Who was let in.
+    pub joined: Vec<String>,
+    /// Whose part ended early, and why.
+    pub failures: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+enum Note {
+    Ear(usize, MediaTime, Vec<f32>),
+    Event(usize, RunTime, Event),
+    End,
+}
+
+impl Keeper {
+    /// Begins to keep a run in its folder.
+    ///
+    /// # Errors
+    /// A file cannot be made there.
+    pub fn start(
+        folder: &Folder,
+        run_id: &str,
+        started_unix_ns: i64,
+        participants: Vec<Participant>,
+    ) -> anyhow::Result<Self> {
+        let (notes, inbox) = sync_channel(QUEUE);
+        let writer = Writer {
+            dir: folder.path().to_owned(),
+            run_id: run_id.to_owned(),
+            started_unix_ns,
+            emissions: Table::create(&folder.emissions())?,
+            packets: Table::create(&folder.packets())?,
+            talkers: BTreeMap::new(),
+            flushed: RunTime::START,
+            kept: Kept::default(),
+            desks: participants.into_iter().map(Desk::new).collect(),
+        };
+        let thread = thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(move || writer.run(&inbox))
+            .context("cannot start the thread that keeps recordings")?;
+        Ok(Self { notes, thread })
+    }
+
+    /// What the engine of a participant writes to.
+    pub fn records(&self, participant: usize) -> Box<dyn Records> {
+        Box::new(Pen { participant, notes: self.notes.clone() })
+    }
+
+    /// Completes all files.
+    ///
+    /// # Errors
+    /// Something could not be written; what was written before is kept.
+    pub fn finish(self) -> anyhow::Result<Kept> {
+        // If the thread has ended early, its result says why.
+        let _ = self.notes.send(Note::End);
+        self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"))
+    }
+}
+
+struct Pen {
+    participant: usize,
+    notes: SyncSender<Note>,
+}
+
+impl Pen {
+    fn write(&self, note: Note) -> Result<(), KeepError> {
+        self.notes.send(note).map_err(|_| "the run's files cannot be written any more".into())
+    }
+}
+
+impl Records for Pen {
+    fn ear(&mut self, first: MediaTime, samples: &[f32]) -> Result<(), KeepError> {
+        self.write(Note::Ear(self.participant, first, samples.to_vec()))
+    }
+
+    fn event(&mut self, at: RunTime, event: Event) -> Result<(), KeepError> {
+        self.write(Note::Event(self.participant, at, event))
+    }
+}
+
+struct Writer {
+    dir: PathBuf,
+    run_id: String,
+    started_unix_ns: i64,
+    emissions: Table,
+    packets: Table,
+    /// Names of streams.
+    talkers: BTreeMap<u32, String>,
+    flushed: RunTime,
+    kept: Kept,
+    desks: Vec<Desk>,
+}
+
+/// One participant's part of the records.
+struct Desk {
+    who: Participant,
+    ear: Option<EarFile>,
+    mouth: Option<SampleClock>,
+    /// How many of the programme's beeps have been sent.
+    sent: usize,
+}
+
+impl Desk {
+    fn new(who: Participant) -> Self {
+        Self { who, ear: None, mouth: None, sent: 0 }
+    }
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Note>) -> anyhow::Result<Kept> {
+        let written = self.write_all(inbox);
+        let closed = self.close();
+        written.and(closed)?;
+        Ok(self.kept)
+    }
+
+    fn write_all(&mut self, inbox: &Receiver<Note>) -> anyhow::Result<()> {
+        while let Ok(note) = inbox.recv() {
+            match note {
+                Note::Ear(who, first, samples) => {
+                    if let Some(ear) = &mut self.desks[who].ear {
+                        ear.write(first, &samples)?;
+                    }
+                }
+                Note::Event(who, at, event) => self.event(who, at, event)?,
+                Note::End => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        let mut closed = Ok(());
+        for ear in self.desks.iter_mut().filter_map(|desk| desk.ear.take()) {
+            closed = closed.and(ear.finish().map(drop).map_err(anyhow::Error::from));
+        }
+        self.emissions.flush()?;
+        self.packets.flush()?;
+        closed
+    }
+
+    fn event(&mut self, who: usize, at: RunTime, event: Event) -> anyhow::Result<()> {
+        let desk = &mut self.desks[who];
+        match event {
+            Event::Joined => self.kept.joined.push(desk.who.name.clone()),
+            Event::Failed { reason } => self.kept.failures.push((desk.who.name.clone(), reason)),
+            Event::EarOpened { clock } => {
+                let sidecar = Sidecar::new(&desk.who.name, desk.who.role, clock, self.started_unix_ns);
+                desk.ear = Some(EarFile::open(&self.dir, sidecar)?);
+            }
+            Event::MouthOpened { clock, ssrc } => {
+                desk.mouth = Some(clock);
+                self.talkers.insert(ssrc, desk.who.name.clone());
+            }
+            Event::Talker { name, ssrc } => {
+                self.talkers.insert(ssrc, name);
+            }
+            Event::Sent(packet) => self.sent(who, &packet)?,
+            Event::Playout(playout) => self.received(who, &playout)?,
+            Event::Admitted { .. } | Event::Left { .. } | Event::Refused { .. } => {}
+        }
+        if at - self.flushed >= FLUSH_EVERY {
+            self.flushed = at;
+            self.emissions.flush()?;
+            self.packets.flush()?;
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, who: usize, packet: &SentPacket) -> anyhow::Result<()> {
+        self.packets.row(&PacketRow {
+            run_id: self.run_id.clone(),
+            rep: 1,
+            endpoint: self.desks[who].who.name.clone(),
+            tap: Tap::Sent,
+            speaker: self.desks[who].who.name.clone(),
+            ssrc: packet.ssrc,
+            sequence: packet.sequence,
+            media_time: Some(packet.media_time.0),
+            size_bytes: Some(packet.size_bytes),
+            at_ns: Some(packet.captured.0),
+            played_ns: None,
+            action: None,
+            toc: packet.toc,
+        })?;
+        let desk = &mut self.desks[who];
+        let (Some(mouth), Some((code, emissions))) = (desk.mouth, &desk.who.programme) else { return Ok(()) };
+        let gone = emissions[desk.sent..].iter().take_while(|emission| emission.at <= packet.captured);
+        for emission in gone {
+            desk.sent += 1;
+            self.emissions.row(&EmissionRow {
+                run_id: self.run_id.clone(),
+                rep: 1,
+                speaker: desk.who.name.clone(),
+                beep: emission.beep,
+                code: code.number(),
+                planned_ns: emission.at.0,
+                // A virtual mouth renders a beep at its very instant, between samples if need be.
+                sent_ns: emission.at.0,
+                sent_error_ns: 0,
+                media_time: mouth.first_sample_from(emission.at).0,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn received(&mut self, who: usize, playout: &Playout) -> anyhow::Result<()> {
+        self.packets.row(&PacketRow {
+            run_id: self.run_id.clone(),
+            rep: 1,
+            endpoint: self.desks[who].who.name.clone(),
+            tap: Tap::Received,
+            speaker: self.talkers.get(&playout.ssrc).cloned().unwrap_or_default(),
+            ssrc: playout.ssrc,
+            sequence: playout.sequence,
+            media_time: None,
+            size_bytes: playout.size_bytes,
+            at_ns: playout.received.map(|at| at.0),
+            played_ns: playout.played.map(|at| at.0),
+            action: Some(playout.action),
+            toc: None,
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! From a run's folder to its findings: hears every recording, and matches what is heard with what was sent.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use jiho_analysis::arrivals::{self, Arrival, Observation, Recorder, Role};
+use jiho_analysis::hear::{Detection, Hearing};
+use jiho_analysis::metrics::{PairDelays, Relation};
+use jiho_analysis::signal::{Code, Emission, Family};
+use jiho_analysis::stats;
+use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+use jiho_drivers::sidecar::Sidecar;
+use jiho_drivers::wav;
+use rayon::prelude::*;
+
+use super::folder::Folder;
+use super::paths::{FramePath, Paths};
+use crate::report::emissions::EmissionRow;
+use crate::report::table::Table;
+
+/// What a run amounts to.
+#[derive(Debug)]
+pub struct Findings {
+    /// The run.
+    pub run_id: String,
+    /// Which repetition, from 1.
+    pub rep: u32,
+    /// Who spoke, by name.
+    pub speakers: Vec<SpeakerSent>,
+    /// Who heard what, speakers first, then by name.
+    pub recorders: Vec<RecorderHeard>,
+}
+
+/// What a speaker sent.
+#[derive(Debug)]
+pub struct SpeakerSent {
+    /// The name in the room.
+    pub name: String,
+    /// The code.
+    pub code: Code,
+    /// The beeps as they left the mouth.
+    pub emissions: Vec<Emission>,
+}
+
+/// What was heard at one ear.
+#[derive(Debug)]
+pub struct RecorderHeard {
+    /// The name in the room.
+    pub name: String,
+    /// Stage or audience.
+    pub role: Role,
+    /// The recording's length.
+    pub length: Nanos,
+    /// One per speaker who can be heard here, in the order of [`Findings::speakers`].
+    pub pairs: Vec<PairHeard>,
+    /// Everything that was detected, in order of time, with the index of its speaker.
+    pub arrivals: Vec<(Option<usize>, Arrival)>,
+    /// What is wrong with the recording, in words.
+    pub flaws: Vec<String>,
+}
+
+/// One speaker at one ear.
+#[derive(Debug)]
+pub struct PairHeard {
+    /// Which of [`Findings::speakers`].
+    pub speaker: usize,
+    /// What the ear is to the speaker.
+    pub relation: Relation,
+    /// One per beep.
+    pub observations: Vec<Observation>,
+    /// The way of each beep's first packet; `None` where it is not known, or was lost.
+    pub paths: Vec<Option<FramePath>>,
+    /// Their summary.
+    pub delays: PairDelays,
+}
+
+impl Findings {
+    /// All pairs, by recorder and speaker.
+    pub fn pairs(&self) -> impl Iterator<Item = (&RecorderHeard, &SpeakerSent, &PairHeard)> {
+        self.recorders
+            .iter()
+            .flat_map(|recorder| recorder.pairs.iter().map(move |pair| (recorder, pair)))
+            .map(|(recorder, pair)| (recorder, &self.speakers[pair.speaker], pair))
+    }
+}
+
+impl PairHeard {
+    /// The median of a part of the beeps' ways, in ms.
+    pub fn path_median_ms(&self, part: impl Fn(&FramePath) -> Nanos) -> Option<f64> {
+        let parts: Vec<f64> = self.paths.iter().flatten().map(|path| part(path).as_millis_f64()).collect();
+        stats::median(&parts)
+    }
+}
+
+/// What is listened for, and how exactly.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening {
+    /// The family of time signals.
+    pub family: Family,
+    /// Standard deviation of what the codec adds to a delay.
+    pub codec_sd: Nanos,
+}
+
+/// Measures a run from what is in its folder. `progress` is told how many of how many seconds of sound have been
+/// heard.
+///
+/// # Errors
+/// A file of the run is missing or damaged.
+pub fn measure(
+    folder: &Folder,
+    run_id: &str,
+    listening: Listening,
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<Findings> {
+    let speakers = speakers(&Table::read(&folder.emissions())?)?;
+    let paths = Paths::read(&folder.packets())?;
+    let sidecars = folder.sidecars()?;
+    let recorders = sidecars
+        .par_iter()
+        .map(|(wav, sidecar)| {
+            hear_one(wav, sidecar, &speakers, &paths, listening, progress)
+                .with_context(|| format!("measuring what {} heard", sidecar.recorder))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut recorders = recorders;
+    recorders.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
+    Ok(Findings { run_id: run_id.to_owned(), rep: 1, speakers, recorders })
+}
+
+fn speakers(rows: &[EmissionRow]) -> anyhow::Result<Vec<SpeakerSent>> {
+    let mut by_name: BTreeMap<&str, SpeakerSent> = BTreeMap::new();
+    for row in rows {
+        let code = Code::new(row.code).with_context(|| format!("emissions.csv: there is no code {}", row.code))?;
+        by_name
+            .entry(&row.speaker)
+            .or_insert_with(|| SpeakerSent { name: row.speaker.clone(), code, emissions: Vec::new() })
+            .emissions
+            .push(Emission { beep: row.beep, at: RunTime(row.sent_ns) });
+    }
+    Ok(by_name.into_values().collect())
+}
+
+fn hear_one(
+    path: &Path,
+    sidecar: &Sidecar,
+    speakers: &[SpeakerSent],
+    paths: &Paths,
+    listening: Listening,
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<RecorderHeard> {
+    let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
+    let heard = hear_channel(path, 0, listening.family, &codes, progress)?;
+    let clock = SampleClock { start: sidecar.start, rate: heard.clock_rate };
+    let recorder =
+        Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: listening.codec_sd };
+    let mut taken = vec![None; heard.detections.len()];
+    let mut pairs = Vec::new();
+    for (index, speaker) in speakers.iter().enumerate() {
+        let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
+        let own: Vec<usize> = (0..heard.detections.len())
+            .filter(|&d| sounds_like(listening.family, &heard.detections[d], speaker))
+            .collect();
+        let detections: Vec<Detection> = own.iter().map(|&d| heard.detections[d]).collect();
+        let (observations, arrivals) = arrivals::observe(&speaker.emissions, &detections, &recorder);
+        for (&d, arrival) in own.iter().zip(arrivals) {
+            if arrival.beep.is_some() || taken[d].is_none() {
+                taken[d] = Some((arrival.beep.is_some().then_some(index), arrival));
+            }
+        }
+        // A relay does not send a speaker's own sound back: only if it is heard is it a finding.
+        if relation == Relation::Own && observations.iter().all(|o| o.delay.is_none()) {
+            continue;
+        }
+        let paths = observations
+            .iter()
+            .map(|observation| paths.of(&speaker.name, &sidecar.recorder, observation.emission.at))
+            .collect();
+        let delays = PairDelays::of(&observations);
+        pairs.push(PairHeard { speaker: index, relation, observations, paths, delays });
+    }
+    Ok(RecorderHeard {
+        name: sidecar.recorder.clone(),
+        role: sidecar.role,
+        length: heard.clock_rate.span(heard.samples),
+        pairs,
+        arrivals: taken.into_iter().flatten().collect(),
+        flaws: flaws(sidecar, heard.truncated),
+    })
+}
+
+/// A signal without codes may be anybody's: its instant decides.
+fn sounds_like(family: Family, detection: &Detection, speaker: &SpeakerSent) -> bool {
+    family == Family::Jiho || detection.code == speaker.code
+}
+
+fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
+    let mut flaws = Vec::new();
+    if !sidecar.complete {
+        flaws.push("the recording was not finished; what is there was measured".to_owned());
+    }
+    flaws.extend(truncated);
+    if sidecar.clipped > 0 {
+        flaws.push(format!("{} samples are clipped: the mix was louder than full scale", sidecar.clipped));
+    }
+    flaws
+}
+
+/// One channel of a recording, heard.
+#[derive(Debug)]
+pub struct ChannelHeard {
+    /// In order of time.
+    pub detections: Vec<Detection>,
+    /// The recording's rate.
+    pub clock_rate: jiho_analysis::units::Rate,
+    /// The recording's length.
+    pub samples: i64,
+    /// What the file promised and does not hold.
+    pub truncated: Option<String>,
+}
+
+/// Hears one channel of a file, block by block.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hear_channel(
+    path: &Path,
+    channel: usize,
+    family: Family,
+    codes: &[Code],
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<ChannelHeard> {
+    let mut reader = wav::Reader::open(path)?;
+    let rate = reader.rate();
+    // All members of a family without codes sound alike: one is enough.
+    let codes = if family == Family::Jiho { &codes[..codes.len().min(1)] } else { codes };
+    let mut hearing = Hearing::new(rate, family, codes);
+    let mut detections = Vec::new();
+    let mut samples = 0;
+    let mut block = Vec::new();
+    while reader.next_block(&mut block)? > 0 {
+        let Some(own) = block.get(channel) else { break };
+        detections.extend(hearing.push(own));
+        samples += own.len() as i64;
+        progress(own.len() as f64 / rate.hz());
+    }
+    detections.extend(hearing.finish());
+    Ok(ChannelHeard { detections, clock_rate: rate, samples, truncated: reader.truncated().map(|t| t.to_string()) })
+}

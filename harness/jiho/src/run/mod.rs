@@ -1,0 +1,221 @@
+//! A run, from an experiment to its findings: the cast plays in one of the worlds, the keeper keeps, and what was kept
+//! is measured and written out.
+
+mod cast;
+pub mod folder;
+pub mod interrupt;
+pub mod keeper;
+mod loopback;
+pub mod measure;
+pub mod paths;
+mod simulate;
+mod unkept;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiho_analysis::arrivals::UNKNOWN_CODEC_SD;
+use jiho_analysis::signal::{Family, Signal as Rhythm};
+use jiho_analysis::units::{Nanos, RunTime};
+use jiho_drivers::clock::RunClock;
+use jiho_drivers::media::MediaReport;
+use jiho_drivers::udp::Stamps;
+
+use crate::experiment::{Codec, Experiment};
+use crate::report::run_json::{self, Host, RunJson, Thread};
+use crate::report::table::Table;
+use crate::report::{arrivals, delays, pairs};
+use folder::Folder;
+use interrupt::Interrupt;
+use keeper::{Keeper, Kept};
+use measure::{Findings, Listening};
+
+pub use cast::codec;
+
+/// In which world an experiment is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// Virtual time, with the links of the experiment.
+    Sim,
+    /// Real time over this machine's loopback.
+    Loopback,
+}
+
+impl World {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::Loopback => "loopback",
+        }
+    }
+}
+
+/// Told how far a run has got: it is shown to whoever waits.
+pub trait Progress: Sync {
+    /// Sound is played; so much of so much run time has passed.
+    fn playing(&self, reached: Nanos, total: Nanos);
+    /// Recordings are heard; so many more seconds of sound out of so many.
+    fn hearing(&self, seconds: f64, total: f64);
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Where its files are.
+    pub folder: Folder,
+    /// How it came about.
+    pub run: RunJson,
+    /// What it amounts to.
+    pub findings: Findings,
+}
+
+/// Runs an experiment; `given` is its file's text and `out` the folder to make.
+///
+/// # Errors
+/// The folder cannot be made, or something could not be played, kept or measured. What was recorded stays.
+pub fn run(
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<Outcome> {
+    let folder = Folder::create(out)?;
+    let write = |path: PathBuf, text: &str| {
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write(folder.experiment_given(), given)?;
+    let effective = experiment.to_toml();
+    write(folder.experiment_effective(), &effective)?;
+    let clock = RunClock::start();
+    let (run_id, started_unix_ns) = match world {
+        World::Sim => (format!("{}-sim-{:08x}", experiment.name, fnv1a(effective.as_bytes())), 0),
+        World::Loopback => (format!("{}-{}", experiment.name, stamp()), clock.started_unix_ns()),
+    };
+    let participants = cast::members(experiment).into_iter().map(|member| member.participant).collect();
+    let keeper = Keeper::start(&folder, &run_id, started_unix_ns, participants)?;
+    let total = experiment.run.total();
+    let told = |reached: RunTime| progress.playing(reached.since_start(), total);
+    let played = play(experiment, world, &keeper, clock, &told);
+    let kept = keeper.finish();
+    let ((threads, interrupted), kept) = (played?, kept?);
+    let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
+    run.write(&folder.run_json())?;
+    let seconds = total.as_secs_f64() * (experiment.speakers.len() + experiment.listeners.len()) as f64;
+    let findings =
+        measure::measure(&folder, &run.run_id, listening(experiment), &|heard| progress.hearing(heard, seconds))?;
+    write_tables(&folder, &findings)?;
+    Ok(Outcome { folder, run, findings })
+}
+
+/// Writes the tables of what was found.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> {
+    Table::write(&folder.arrivals(), arrivals::rows(findings))?;
+    Table::write(&folder.delays(), delays::rows(findings))?;
+    Table::write(&folder.pairs(), pairs::rows(findings))?;
+    Ok(())
+}
+
+/// What an experiment's recordings are listened to for.
+pub fn listening(experiment: &Experiment) -> Listening {
+    let family: Family = Rhythm::from(&experiment.signal).family;
+    let codec_sd = match experiment.media.codec {
+        Codec::L16 {} => Nanos::ZERO,
+        Codec::Opus(_) => UNKNOWN_CODEC_SD,
+    };
+    Listening { family, codec_sd }
+}
+
+/// The moment, as part of a name: UTC to the second.
+pub fn stamp() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+type Played = (Vec<MediaReport>, bool);
+
+fn play(
+    experiment: &Experiment,
+    world: World,
+    keeper: &Keeper,
+    clock: RunClock,
+    told: &dyn Fn(RunTime),
+) -> anyhow::Result<Played> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the control threads")?;
+    runtime.block_on(async {
+        let interrupt = Interrupt::listen(|| {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
+        });
+        match world {
+            World::Sim => {
+                tokio::task::block_in_place(|| simulate::play(experiment, keeper, &interrupt, told))?;
+                Ok((Vec::new(), interrupt.wanted()))
+            }
+            World::Loopback => {
+                let played = loopback::play(experiment, keeper, clock, &interrupt, told).await?;
+                Ok((played.threads, played.interrupted))
+            }
+        }
+    })
+}
+
+fn run_json(
+    experiment: &Experiment,
+    world: World,
+    run_id: String,
+    started_unix_ns: i64,
+    threads: Vec<MediaReport>,
+    kept: &Kept,
+    interrupted: bool,
+) -> RunJson {
+    let mut failures: Vec<String> = kept.failures.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    failures.extend(threads.iter().filter_map(|report| Some(report.outcome.as_ref().err()?.to_string())));
+    RunJson {
+        format: run_json::FORMAT,
+        run_id,
+        experiment: experiment.name.clone(),
+        on: world.name().to_owned(),
+        seed: experiment.run.seed,
+        jiho_version: env!("CARGO_PKG_VERSION").to_owned(),
+        opus_version: jiho_proto::codec::library_version().to_owned(),
+        partial: interrupted || !failures.is_empty(),
+        failures,
+        clock_bound_ns: 0,
+        host: (world == World::Loopback).then(|| Host {
+            started_unix_ns,
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
+            cpus: std::thread::available_parallelism().ok().map(usize::from),
+            threads: threads.iter().map(thread).collect(),
+        }),
+    }
+}
+
+fn thread(report: &MediaReport) -> Thread {
+    let stamps = match report.stamps {
+        Stamps::Kernel => "kernel",
+        Stamps::UserSpace => "user_space",
+    };
+    Thread {
+        name: report.name.clone(),
+        stamps: stamps.to_owned(),
+        received: report.traffic.received,
+        sent: report.traffic.sent,
+        send_errors: report.traffic.send_errors,
+        wakeup_median_ns: report.wakeups.median.0,
+        wakeup_p99_ns: report.wakeups.p99.0,
+        wakeup_max_ns: report.wakeups.max.0,
+    }
+}
+
+/// FNV-1a of 32 bits: names a simulation by what it is, so that equal ones have equal names.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
