@@ -66,3 +66,29 @@ impl Outbox {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_fetched_makes_room_and_what_was_not_stays() {
+        let to = "127.0.0.1:4005".parse().unwrap();
+        let mut out = Outbox::default();
+        for round in 0..100 {
+            out.reclaim();
+            out.send(to, |buffer| buffer.extend_from_slice(&[round; 92]));
+            out.ear(MediaTime(0), &[f32::from(round); 480]);
+            if round % 10 != 9 {
+                continue;
+            }
+            for earlier in round - 9..=round {
+                assert!(matches!(out.fetch(), Some(Output::Send { data, .. }) if data == [earlier; 92]));
+                let sample = f32::from(earlier);
+                assert!(matches!(out.fetch(), Some(Output::Ear { samples, .. }) if samples == [sample; 480]));
+            }
+            assert!(out.fetch().is_none());
+        }
+        assert!(out.datagrams.len() <= 920 && out.samples.len() <= 4800);
+    }
+}

@@ -139,7 +139,6 @@ impl Stream {
                 // A longer frame than expected has taken its place.
                 PlayoutAction::Late
             } else if self.decoder.decode(&packet.payload, &mut self.pcm).is_err() {
-                self.expected = packet.arrival.sequence;
                 PlayoutAction::Undecodable
             } else {
                 self.expected = packet.arrival.sequence.wrapping_add(1);

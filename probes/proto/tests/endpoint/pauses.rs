@@ -92,6 +92,18 @@ fn a_sender_that_restarts_with_other_numbers_is_anchored_anew() {
 }
 
 #[test]
+fn between_a_run_and_the_next_nothing_is_concealed() {
+    let again = Stream { first_sequence: 20_000, ..STREAM };
+    let mut bench = Bench::seated(listener(40));
+    bench.packet(ms(0), &STREAM.packet(0));
+    bench.packet(ms(35), &again.packet_at(0, 2 * MAX_JUMP_SAMPLES));
+    bench.run_until(ms(89));
+    let actions: Vec<_> = bench.playouts().iter().map(|p| (p.sequence, p.action)).collect();
+    assert_eq!(actions, [(STREAM.first_sequence, Played), (20_000, Played)]);
+    assert_eq!(bench.heard(&STREAM), [(40 * 48, 0), (75 * 48, 0)]);
+}
+
+#[test]
 fn a_straggler_beyond_a_jump_is_late() {
     let mut bench = Bench::seated(listener(40));
     bench.packet(ms(0), &STREAM.packet(50));

@@ -1,8 +1,9 @@
-use jiho_analysis::units::{MediaTime, Nanos};
-use jiho_proto::codec::CodecConfig;
+use jiho_analysis::units::{MediaTime, Nanos, RunTime};
+use jiho_proto::codec::{CodecConfig, Encoder};
 use jiho_proto::endpoint::EndpointConfig;
 use jiho_proto::engine::Input;
 use jiho_proto::event::PlayoutAction::{Concealed, Duplicate, Late, Played, Undecodable};
+use jiho_proto::wire::rtp::Repr;
 
 use crate::support::{Bench, RELAY, Stream, listener, ms};
 
@@ -120,6 +121,18 @@ fn frames_of_other_lengths_are_played_without_a_seam() {
 }
 
 #[test]
+fn a_concealed_frame_lasts_as_long_as_the_one_before() {
+    let stream = Stream { frame_samples: 2880, ..STREAM };
+    let mut bench = Bench::seated(listener(40));
+    bench.packet(ms(0), &stream.packet(0));
+    bench.packet(ms(155), &stream.packet(2));
+    bench.run_until(ms(219));
+    let records: Vec<_> = bench.playouts().iter().map(|p| (p.action, p.played)).collect();
+    let at = |millis| Some(ms(millis));
+    assert_eq!(records, [(Played, at(40)), (Concealed, at(100)), (Played, at(160))]);
+}
+
+#[test]
 fn a_concealed_frame_never_covers_one_that_is_there() {
     let (long, short) = (Stream { frame_samples: 2880, ..STREAM }, Stream { frame_samples: 480, ..STREAM });
     let mut bench = Bench::seated(listener(40));
@@ -155,34 +168,55 @@ fn a_sum_that_is_too_loud_is_clipped() {
     assert_eq!(bench.ear.iter().copied().fold(0.0, f32::max), 1.0);
 }
 
+/// Packets of a tone in Opus, 20 ms each.
+fn opus_tone(frames: u16) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(&CodecConfig::default()).unwrap();
+    let mut payload = Vec::new();
+    let packet = |frame: u16| {
+        let (sequence, timestamp) = (frame, u32::from(frame) * 960);
+        let tone: Vec<f32> = (timestamp..timestamp + 960).map(|n| 0.3 * (n as f32 * 0.0288).sin()).collect();
+        encoder.encode(&tone, &mut payload).unwrap();
+        let mut bytes = Vec::new();
+        let packet = Repr { marker: false, payload_type: 111, sequence, timestamp, ssrc: 1, payload: &payload };
+        packet.emit(&mut bytes);
+        bytes
+    };
+    (0..frames).map(packet).collect()
+}
+
+/// Mean square of 20 ms of what the ear heard.
+fn power(bench: &Bench, at: RunTime) -> f32 {
+    let first = bench.ear_clock().first_sample_from(at).0 as usize;
+    bench.ear[first..first + 960].iter().map(|x| x * x).sum::<f32>() / 960.0
+}
+
 #[test]
 fn an_opus_frame_that_is_lost_is_concealed_with_sound() {
     let mut bench = Bench::seated(EndpointConfig { codec: CodecConfig::default(), ..listener(40) });
-    let mut encoder = jiho_proto::codec::Encoder::new(&CodecConfig::default()).unwrap();
-    let mut payload = Vec::new();
-    for frame in 0..10u16 {
-        let tone = (0..960).map(|n| 0.3 * ((i32::from(frame) * 960 + n) as f32 * 0.0288).sin());
-        encoder.encode(&tone.collect::<Vec<_>>(), &mut payload).unwrap();
-        let (sequence, timestamp) = (frame, u32::from(frame) * 960);
-        let packet = jiho_proto::wire::rtp::Repr {
-            marker: false,
-            payload_type: 111,
-            sequence,
-            timestamp,
-            ssrc: 1,
-            payload: &payload,
-        };
-        let mut bytes = Vec::new();
-        packet.emit(&mut bytes);
-        if frame != 6 {
-            bench.packet(ms(20 * i64::from(frame)), &bytes);
-        }
+    for (frame, packet) in (0..).zip(opus_tone(10)).filter(|(frame, _)| *frame != 6) {
+        bench.packet(ms(20 * frame), &packet);
     }
     bench.run_until(ms(239));
     let actions: Vec<_> = bench.playouts().iter().map(|p| p.action).collect();
     assert_eq!(actions[5..8], [Played, Concealed, Played]);
-    let concealed = &bench.ear[(40 + 6 * 20) * 48..][..960];
-    assert!(concealed.iter().map(|x| x * x).sum::<f32>() / 960.0 > 0.1 * 0.045);
+    assert!(power(&bench, ms(40 + 6 * 20)) > 0.1 * 0.045, "a tenth of the tone's power");
+}
+
+#[test]
+fn opus_that_does_not_decode_does_not_move_what_follows() {
+    let mut bench = Bench::seated(EndpointConfig { codec: CodecConfig::default(), ..listener(40) });
+    for (frame, mut packet) in (0..).zip(opus_tone(10)) {
+        if frame == 0 {
+            // A packet of no frames (RFC 6716, section 3.2.5).
+            packet.splice(12.., [0x03, 0x00]);
+        }
+        bench.packet(ms(20 * frame), &packet);
+    }
+    bench.run_until(ms(239));
+    let records: Vec<_> = bench.playouts().iter().map(|p| (p.action, p.played)).collect();
+    assert_eq!(records[..2], [(Undecodable, None), (Played, Some(ms(60)))]);
+    assert_eq!(power(&bench, ms(40)), 0.0);
+    assert!(power(&bench, ms(60)) > 1e-3, "the second frame sounds in its place");
 }
 
 #[test]
