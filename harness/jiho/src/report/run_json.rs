@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
+use jiho_drivers::media::MediaReport;
+use jiho_drivers::udp::Stamps;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -41,6 +43,9 @@ pub struct RunJson {
 pub struct Host {
     /// When the run began, in nanoseconds since 1970.
     pub started_unix_ns: i64,
+    /// Which boot of which host, where the system tells: folders that agree in it were made by one clock.
+    #[serde(default)]
+    pub boot_id: Option<String>,
     /// The operating system and architecture that jiho was built for.
     pub system: String,
     /// The kernel, as it names itself.
@@ -70,6 +75,40 @@ pub struct Thread {
     pub wakeup_p99_ns: i64,
     /// The latest.
     pub wakeup_max_ns: i64,
+}
+
+impl Host {
+    /// This machine, for a run that began at `started_unix_ns`.
+    pub fn this(started_unix_ns: i64, threads: &[MediaReport]) -> Self {
+        let line = |path| std::fs::read_to_string(path).ok().map(|text: String| text.trim().to_owned());
+        Self {
+            started_unix_ns,
+            boot_id: line("/proc/sys/kernel/random/boot_id"),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            kernel: line("/proc/sys/kernel/osrelease"),
+            cpus: std::thread::available_parallelism().ok().map(usize::from),
+            threads: threads.iter().map(Thread::of).collect(),
+        }
+    }
+}
+
+impl Thread {
+    fn of(report: &MediaReport) -> Self {
+        let stamps = match report.stamps {
+            Stamps::Kernel => "kernel",
+            Stamps::UserSpace => "user_space",
+        };
+        Self {
+            name: report.name.clone(),
+            stamps: stamps.to_owned(),
+            received: report.traffic.received,
+            sent: report.traffic.sent,
+            send_errors: report.traffic.send_errors,
+            wakeup_median_ns: report.wakeups.median.0,
+            wakeup_p99_ns: report.wakeups.p99.0,
+            wakeup_max_ns: report.wakeups.max.0,
+        }
+    }
 }
 
 impl RunJson {

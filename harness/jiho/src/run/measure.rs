@@ -16,6 +16,8 @@ use rayon::prelude::*;
 
 use super::folder::Folder;
 use super::paths::{FramePath, Paths};
+use super::time_line::TimeLine;
+use crate::exit::UsageError;
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
 
@@ -102,43 +104,70 @@ pub struct Listening {
     pub codec_sd: Nanos,
 }
 
-/// Measures a run from what is in its folder. `progress` is told how many of how many seconds of sound have been
-/// heard.
+/// Measures what is in a run's folder, or in those of several processes that took part in one room: everybody's beeps
+/// in everybody's recordings, on the time line of the first folder. `progress` is told how many more seconds of sound
+/// have been heard.
 ///
 /// # Errors
-/// A file of the run is missing or damaged.
+/// A file is missing or damaged, or the folders cannot belong together.
 pub fn measure(
-    folder: &Folder,
+    folders: &[Folder],
     run_id: &str,
     listening: Listening,
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<Findings> {
-    let speakers = speakers(&Table::read(&folder.emissions())?)?;
-    let paths = Paths::read(&folder.packets())?;
-    let sidecars = folder.sidecars()?;
-    let recorders = sidecars
+    let time_lines = TimeLine::of_all(folders)?;
+    let mut speakers = BTreeMap::new();
+    let mut paths = Paths::default();
+    let mut sidecars = Vec::new();
+    for (folder, time_line) in folders.iter().zip(&time_lines) {
+        for (name, mut speaker) in self::speakers(&Table::read(&folder.emissions())?)? {
+            speaker.emissions.iter_mut().for_each(|emission| emission.at = emission.at + time_line.shift);
+            if speakers.insert(name.clone(), speaker).is_some() {
+                return Err(twice(folder, "a speaker", &name).into());
+            }
+        }
+        paths.add(&folder.packets(), time_line.shift)?;
+        for (wav, mut sidecar) in folder.sidecars()? {
+            if sidecars.iter().any(|(_, other): &(_, Sidecar)| other.recorder == sidecar.recorder) {
+                return Err(twice(folder, "a recording", &sidecar.recorder).into());
+            }
+            sidecar.start = sidecar.start + time_line.shift;
+            sidecars.push((wav, sidecar));
+        }
+    }
+    let speakers: Vec<SpeakerSent> = speakers.into_values().collect();
+    let mut recorders = sidecars
         .par_iter()
         .map(|(wav, sidecar)| {
             hear_one(wav, sidecar, &speakers, &paths, listening, progress)
                 .with_context(|| format!("measuring what {} heard", sidecar.recorder))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut recorders = recorders;
+    if !TimeLine::share_a_clock(&time_lines) {
+        let doubt = "delays between hosts are known only as well as their wall clocks agree, which is unknown";
+        recorders.iter_mut().for_each(|recorder| recorder.flaws.push(doubt.to_owned()));
+    }
     recorders.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
     Ok(Findings { run_id: run_id.to_owned(), rep: 1, speakers, recorders })
 }
 
-fn speakers(rows: &[EmissionRow]) -> anyhow::Result<Vec<SpeakerSent>> {
-    let mut by_name: BTreeMap<&str, SpeakerSent> = BTreeMap::new();
+fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {
+    let folder = folder.path().display();
+    UsageError::say(format!("{folder}: another folder holds {what} named {name} too: one room, one run, one name each"))
+}
+
+fn speakers(rows: &[EmissionRow]) -> anyhow::Result<BTreeMap<String, SpeakerSent>> {
+    let mut by_name: BTreeMap<String, SpeakerSent> = BTreeMap::new();
     for row in rows {
         let code = Code::new(row.code).with_context(|| format!("emissions.csv: there is no code {}", row.code))?;
         by_name
-            .entry(&row.speaker)
+            .entry(row.speaker.clone())
             .or_insert_with(|| SpeakerSent { name: row.speaker.clone(), code, emissions: Vec::new() })
             .emissions
             .push(Emission { beep: row.beep, at: RunTime(row.sent_ns) });
     }
-    Ok(by_name.into_values().collect())
+    Ok(by_name)
 }
 
 fn hear_one(

@@ -9,6 +9,7 @@ mod loopback;
 pub mod measure;
 pub mod paths;
 mod simulate;
+pub mod time_line;
 mod unkept;
 
 use std::path::{Path, PathBuf};
@@ -19,10 +20,9 @@ use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
-use jiho_drivers::udp::Stamps;
 
 use crate::experiment::{Codec, Experiment};
-use crate::report::run_json::{self, Host, RunJson, Thread};
+use crate::report::run_json::{self, Host, RunJson};
 use crate::report::table::Table;
 use crate::report::{arrivals, delays, pairs};
 use folder::Folder;
@@ -103,8 +103,9 @@ pub fn run(
     let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
     run.write(&folder.run_json())?;
     let seconds = total.as_secs_f64() * (experiment.speakers.len() + experiment.listeners.len()) as f64;
-    let findings =
-        measure::measure(&folder, &run.run_id, listening(experiment), &|heard| progress.hearing(heard, seconds))?;
+    let findings = measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &|heard| {
+        progress.hearing(heard, seconds)
+    })?;
     write_tables(&folder, &findings)?;
     Ok(Outcome { folder, run, findings })
 }
@@ -188,30 +189,7 @@ fn run_json(
         partial: interrupted || !failures.is_empty(),
         failures,
         clock_bound_ns: 0,
-        host: (world == World::Loopback).then(|| Host {
-            started_unix_ns,
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
-            cpus: std::thread::available_parallelism().ok().map(usize::from),
-            threads: threads.iter().map(thread).collect(),
-        }),
-    }
-}
-
-fn thread(report: &MediaReport) -> Thread {
-    let stamps = match report.stamps {
-        Stamps::Kernel => "kernel",
-        Stamps::UserSpace => "user_space",
-    };
-    Thread {
-        name: report.name.clone(),
-        stamps: stamps.to_owned(),
-        received: report.traffic.received,
-        sent: report.traffic.sent,
-        send_errors: report.traffic.send_errors,
-        wakeup_median_ns: report.wakeups.median.0,
-        wakeup_p99_ns: report.wakeups.p99.0,
-        wakeup_max_ns: report.wakeups.max.0,
+        host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads)),
     }
 }
 

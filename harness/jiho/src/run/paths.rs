@@ -49,29 +49,29 @@ struct Played {
 }
 
 impl Paths {
-    /// Reads `packets.csv`; without it nothing is known.
+    /// Adds what a `packets.csv` says, with its run times moved by `shift`. A file that is not there says nothing.
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn read(path: &Path) -> Result<Self, TableError> {
+    pub fn add(&mut self, path: &Path, shift: Nanos) -> Result<(), TableError> {
         if !path.exists() {
-            return Ok(Self::default());
+            return Ok(());
         }
-        let mut paths = Self::default();
+        let time = |ns| RunTime(ns) + shift;
         for row in Table::read::<PacketRow>(path)? {
             match (row.tap, row.at_ns, row.played_ns) {
                 (Tap::Sent, Some(at), _) => {
-                    let sent = Sent { captured: RunTime(at), sequence: row.sequence };
-                    paths.sent.entry(row.speaker).or_default().push(sent);
+                    let sent = Sent { captured: time(at), sequence: row.sequence };
+                    self.sent.entry(row.speaker).or_default().push(sent);
                 }
                 (Tap::Received, Some(at), Some(played)) => {
-                    let played = Played { received: RunTime(at), played: RunTime(played) };
-                    paths.played.entry((row.endpoint, row.speaker, row.sequence)).or_default().push(played);
+                    let played = Played { received: time(at), played: time(played) };
+                    self.played.entry((row.endpoint, row.speaker, row.sequence)).or_default().push(played);
                 }
                 _ => {}
             }
         }
-        Ok(paths)
+        Ok(())
     }
 
     /// The way of the frame that carries what `speaker` said at `at` to `recorder`.
