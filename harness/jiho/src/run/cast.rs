@@ -19,46 +19,55 @@ const PHASES: Nanos = Nanos::from_millis(20);
 
 /// A participant before the room exists.
 #[derive(Debug)]
-pub(super) struct Member {
-    /// For the keeper.
-    pub(super) participant: Participant,
-    /// The name of the link in simulation.
-    pub(super) link: String,
+pub(crate) struct Member {
+    name: String,
+    role: Role,
     playout: PlayoutPolicy,
     programme: Option<Programme>,
     rng: Pcg32,
 }
 
-/// Speakers first, then listeners, in the experiment's order.
-pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
+/// Speakers first, then listeners, in the experiment's order; with the names of their links in simulation.
+pub(super) fn members(experiment: &Experiment) -> Vec<(Member, &str)> {
     let programmes = experiment.programmes(RunTime::START + experiment.run.warmup);
-    let speakers = experiment.speakers.iter().zip(programmes).map(|(speaker, programme)| {
-        let kept = Some((speaker.code, programme.emissions().to_vec()));
-        (&speaker.name, Role::Speaker, &speaker.link, &speaker.playout, kept, Some(programme))
-    });
+    let speakers =
+        experiment.speakers.iter().zip(programmes).map(|(speaker, programme)| {
+            (&speaker.name, Role::Speaker, &speaker.link, &speaker.playout, Some(programme))
+        });
     let listeners = experiment
         .listeners
         .iter()
-        .map(|listener| (&listener.name, Role::Listener, &listener.link, &listener.playout, None, None));
+        .map(|listener| (&listener.name, Role::Listener, &listener.link, &listener.playout, None));
     (0u64..)
         .zip(speakers.chain(listeners))
-        .map(|(index, (name, role, link, playout, kept, programme))| Member {
-            participant: Participant { name: name.clone(), role, programme: kept },
-            link: link.clone(),
-            playout: policy(playout),
-            programme,
+        .map(|(index, (name, role, link, playout, programme))| {
             // Each has luck of its own: adding somebody does not change the others'.
-            rng: Pcg32::seed_from_u64((u64::from(experiment.run.seed) << 32) + index),
+            let luck = (u64::from(experiment.run.seed) << 32) + index;
+            (Member::new(name, role, policy(playout), programme, luck), link.as_str())
         })
         .collect()
 }
 
 impl Member {
+    /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
+    pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
+        Self { name: name.to_owned(), role, playout, programme, rng: Pcg32::seed_from_u64(luck) }
+    }
+
+    /// For the keeper.
+    pub(crate) fn participant(&self) -> Participant {
+        Participant {
+            name: self.name.clone(),
+            role: self.role,
+            programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
+        }
+    }
+
     /// The engine that takes part from `media`.
     ///
     /// # Errors
     /// The codec cannot be set as the experiment wants it.
-    pub(super) fn engine(mut self, codec: CodecConfig, token: &str, media: SocketAddr) -> Result<Endpoint, CodecError> {
+    pub(crate) fn engine(mut self, codec: CodecConfig, token: &str, media: SocketAddr) -> Result<Endpoint, CodecError> {
         let ear_phase = self.phase();
         let mouth = self.programme.take().map(|programme| MouthConfig {
             ssrc: self.rng.next_u32(),
@@ -68,8 +77,8 @@ impl Member {
             mouth: Box::new(programme),
         });
         Endpoint::new(EndpointConfig {
-            name: self.participant.name,
-            role: self.participant.role,
+            name: self.name,
+            role: self.role,
             token: token.to_owned(),
             media,
             codec,

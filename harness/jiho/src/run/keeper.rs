@@ -144,7 +144,7 @@ struct Desk {
     who: Participant,
     ear: Option<EarFile>,
     mouth: Option<SampleClock>,
-    /// How many of the programme's beeps have been sent.
+    /// How many of the programme's beeps are over: sent, or due before the mouth opened.
     sent: usize,
 }
 
@@ -198,6 +198,10 @@ impl Writer {
             }
             Event::MouthOpened { clock, ssrc } => {
                 desk.mouth = Some(clock);
+                // What was due before could not be sounded.
+                if let Some((_, emissions)) = &desk.who.programme {
+                    desk.sent = emissions.partition_point(|emission| emission.at < clock.start);
+                }
                 self.talkers.insert(ssrc, desk.who.name.clone());
             }
             Event::Talker { name, ssrc } => {

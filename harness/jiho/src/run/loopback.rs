@@ -52,8 +52,8 @@ pub(super) async fn play(
         .context("cannot start the relay's thread")?;
     let mut threads = Vec::new();
     let mut clients = Vec::new();
-    for (index, member) in cast::members(experiment).into_iter().enumerate() {
-        let name = member.participant.name.clone();
+    for (index, (member, _)) in cast::members(experiment).into_iter().enumerate() {
+        let name = member.participant().name;
         let socket = Socket::bind(ANY_PORT)?;
         let (client, link) =
             control::connect(&server.local_addr().to_string(), CONNECT_TIMEOUT, socket.waker()).await?;

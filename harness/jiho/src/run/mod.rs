@@ -1,7 +1,7 @@
 //! A run, from an experiment to its findings: the cast plays in one of the worlds, the keeper keeps, and what was kept
 //! is measured and written out.
 
-mod cast;
+pub(crate) mod cast;
 pub mod folder;
 pub mod interrupt;
 pub mod keeper;
@@ -10,7 +10,7 @@ pub mod measure;
 pub mod paths;
 mod simulate;
 pub mod time_line;
-mod unkept;
+pub(crate) mod unkept;
 
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,7 @@ pub fn run(
         World::Sim => (format!("{}-sim-{:08x}", experiment.name, fnv1a(effective.as_bytes())), 0),
         World::Loopback => (format!("{}-{}", experiment.name, stamp()), clock.started_unix_ns()),
     };
-    let participants = cast::members(experiment).into_iter().map(|member| member.participant).collect();
+    let participants = cast::members(experiment).iter().map(|(member, _)| member.participant()).collect();
     let keeper = Keeper::start(&folder, &run_id, started_unix_ns, participants)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
@@ -145,12 +145,7 @@ fn play(
     clock: RunClock,
     told: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("cannot start the control threads")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let interrupt = Interrupt::listen(|| {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
         });
@@ -165,6 +160,15 @@ fn play(
             }
         }
     })
+}
+
+/// What carries signalling and listens for Ctrl-C; media has threads of its own.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the control threads")
 }
 
 fn run_json(

@@ -34,10 +34,10 @@ pub(super) fn play(
     world.start_at(relay, RunTime::START);
     let end = RunTime::START + experiment.run.total();
     let mut nodes = Vec::new();
-    for (index, member) in cast::members(experiment).into_iter().enumerate() {
+    for (index, (member, link_name)) in cast::members(experiment).into_iter().enumerate() {
         let host = (index as u32 + 2).to_be_bytes();
         let addr = SocketAddr::from(([10, host[1], host[2], host[3]], 5004));
-        let link = experiment.links.get(&member.link).map(link).unwrap_or_default();
+        let link = experiment.links.get(link_name).map(link).unwrap_or_default();
         let engine = member.engine(codec, TOKEN, addr)?;
         let node = world.add_node(addr, Box::new(engine), keeper.records(index), link);
         world.connect(node, relay);

@@ -6,7 +6,7 @@ use jiho_proto::records::{KeepError, Records};
 
 /// Keeps nothing: a relay has no ear, and what it notes is noted by those it concerns.
 #[derive(Debug)]
-pub(super) struct Unkept;
+pub(crate) struct Unkept;
 
 impl Records for Unkept {
     fn ear(&mut self, _: MediaTime, _: &[f32]) -> Result<(), KeepError> {
