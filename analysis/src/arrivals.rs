@@ -253,6 +253,7 @@ mod tests {
             turns: 1,
             turn: 0,
             key: Schedule::TOGETHER,
+            first: 0,
         };
         schedule.emissions().collect()
     }

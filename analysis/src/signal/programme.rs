@@ -40,6 +40,7 @@ impl Signal {
                     turns: if takes_turns { codes.len() as u32 } else { 1 },
                     turn: if takes_turns { turn } else { 0 },
                     key: if self.together { Schedule::TOGETHER } else { Schedule::own_key(code) },
+                    first: 0,
                 };
                 Programme::new(waveform, code, &schedule)
             })

@@ -34,6 +34,9 @@ pub struct Schedule {
     pub turn: u32,
     /// Selects the sequence of offsets: the same key sounds together.
     pub key: u64,
+    /// Where in that sequence slot 0 is: schedules that begin at different times sound together if they count slots
+    /// from the same instant.
+    pub first: u64,
 }
 
 impl Schedule {
@@ -54,7 +57,7 @@ impl Schedule {
     }
 
     fn at(&self, slot: u32) -> RunTime {
-        let mut rng = Pcg32::new(u64::from(slot), self.key);
+        let mut rng = Pcg32::new(self.first + u64::from(slot), self.key);
         // The first outputs of neighbouring states are alike: seeding through the generator's own mixer parts them.
         let mut rng = Pcg32::seed_from_u64(rng.next_u64());
         let unit = f64::from(rng.next_u32()) / 4_294_967_296.0;
@@ -75,6 +78,7 @@ mod tests {
             turns: 1,
             turn: 0,
             key,
+            first: 0,
         }
     }
 
@@ -93,6 +97,13 @@ mod tests {
             let alike = (0..64).filter(|&n| (at[n + shift] - at[n] - shift as i64 * 1_000_000_000).abs() < 10_000_000);
             assert!(alike.count() < 16, "shift {shift}");
         }
+    }
+
+    #[test]
+    fn who_begins_later_joins_in_with_those_who_are_at_it() {
+        let early: Vec<RunTime> = schedule(Schedule::TOGETHER).emissions().map(|e| e.at).collect();
+        let late = Schedule { start: RunTime(7_000_000_000), first: 7, slots: 5, ..schedule(Schedule::TOGETHER) };
+        assert_eq!(late.emissions().map(|e| e.at).collect::<Vec<_>>(), early[7..12]);
     }
 
     #[test]
