@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod exit;
 pub mod experiment;
+pub mod live;
 pub mod report;
 pub mod run;

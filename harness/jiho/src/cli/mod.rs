@@ -3,9 +3,14 @@
 mod bar;
 mod check;
 mod device;
+mod hear;
 mod init;
+mod join;
+mod relay;
+mod room;
 mod run;
 mod signal;
+mod speak;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -39,6 +44,10 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Run(run::Args),
+    Relay(relay::Args),
+    Speak(speak::Args),
+    Hear(hear::Args),
+    Join(join::Args),
     Signal(signal::Args),
     Device(device::Args),
 }
@@ -59,6 +68,10 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Relay(args) => relay::run(args),
+        Verb::Speak(args) => speak::run(&args),
+        Verb::Hear(args) => hear::run(&args),
+        Verb::Join(args) => join::run(args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
     };

@@ -10,7 +10,6 @@ use super::{Format, print};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
 use crate::report::{terminal, words};
-use crate::run::measure::Findings;
 use crate::run::{self, Outcome, Progress, World};
 
 /// Run an experiment, and say how late everybody heard everybody.
@@ -75,7 +74,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// What the exit code says: whether this could be measured at all, and well enough.
 fn verdict(outcome: &Outcome) -> Exit {
-    let Findings { .. } = outcome.findings;
     let pairs: Vec<_> = outcome.findings.pairs().map(|(_, _, pair)| &pair.delays).collect();
     if !outcome.run.failures.is_empty() {
         Exit::Failed
@@ -108,7 +106,11 @@ fn text(outcome: &Outcome, experiment: &Experiment) -> String {
         );
     }
     match verdict(outcome) {
-        Exit::Inconclusive => text.push_str("Inconclusive: some pair was heard too seldom for an interval.\n"),
+        Exit::Inconclusive => {
+            text.push_str(
+                "Inconclusive: some pair was heard too seldom, or too doubtfully, for its figures to be relied on.\n",
+            );
+        }
         Exit::Nothing => text.push_str("Nothing was measured: no beep was heard anywhere.\n"),
         _ => {}
     }

@@ -108,7 +108,7 @@ fn programme(args: &RenderArgs) -> Result<Programme, UsageError> {
     })
 }
 
-fn parse_code(text: &str) -> Result<Code, String> {
+pub(super) fn parse_code(text: &str) -> Result<Code, String> {
     let number = text.parse().ok().and_then(Code::new);
     number.ok_or_else(|| format!("codes go from 0 to {}", Code::COUNT - 1))
 }

@@ -17,9 +17,9 @@ pub struct RunJson {
     pub format: u32,
     /// In every row of every table.
     pub run_id: String,
-    /// The experiment's name.
+    /// The experiment's name; of a single part of a room, its own.
     pub experiment: String,
-    /// `sim` or `loopback`.
+    /// `sim` or `loopback`; of a single part, `room` or `device`.
     pub on: String,
     /// Of all random numbers.
     pub seed: u32,
@@ -31,7 +31,7 @@ pub struct RunJson {
     pub partial: bool,
     /// What went wrong, in words.
     pub failures: Vec<String>,
-    /// Bound of the clocks' disagreement: all participants share one clock.
+    /// Bound of the clocks' disagreement: all participants in a folder share one clock.
     pub clock_bound_ns: i64,
     /// What depends on the machine and the moment; none in simulation, whose runs repeat to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]

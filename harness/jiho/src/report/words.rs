@@ -38,21 +38,30 @@ pub fn findings(findings: &Findings, lookahead_samples: i64) -> Vec<String> {
 }
 
 fn heard(name: &str, tier: &Tier) -> Option<String> {
-    let Tier { expected, heard, .. } = tier;
+    let Tier { expected, heard, ambiguous, .. } = tier;
     if tier.pairs == 0 || *expected == 0 {
         return None;
     }
     let Some((low, high)) = tier.medians_ms else {
         return Some(format!("{name} heard none of {expected} beeps."));
     };
-    let count =
-        if heard == expected { format!("all {expected} beeps") } else { format!("{heard} of {expected} beeps") };
+    let of_expected = |count: &usize| match count == expected {
+        true => format!("all {expected} beeps"),
+        false => format!("{count} of {expected} beeps"),
+    };
     let when = if high - low <= SAME_MS {
         format!("{:.1} ms", tier.median_ms.unwrap_or(low))
     } else {
         format!("{low:.1} to {high:.1} ms")
     };
-    Some(format!("{name} heard {count}, {when} after they were sounded."))
+    Some(match heard {
+        // The figures are then over what is ambiguous.
+        0 => format!(
+            "{name} heard {}, none of them for sure; at best {when} after they were sounded.",
+            of_expected(ambiguous)
+        ),
+        _ => format!("{name} heard {}, {when} after they were sounded.", of_expected(heard)),
+    })
 }
 
 fn offset(stage: &Tier, audience: &Tier) -> Option<String> {
@@ -117,10 +126,17 @@ fn missing(findings: &Findings) -> Vec<String> {
         })
         .collect();
     if ambiguous > 0 {
+        let arrivals = if ambiguous == 1 { "1 arrival is".to_owned() } else { format!("{ambiguous} arrivals are") };
         words.push(format!(
-            "{ambiguous} arrivals are ambiguous: the signal fits nearly as well at other delays, so that each may be \
-             wrong by the interval given. Pure tones do that; coded voices do not."
+            "{arrivals} ambiguous: the sound fits nearly as well earlier or later, anywhere within the interval."
         ));
+    }
+    if !findings.family.is_coded() {
+        words.push(
+            "This time signal is for people: its tones fit nearly as well a period earlier or later, and without codes \
+             a delay beyond one turn looks like a shorter one. For delays without these doubts play [signal.voiced]."
+                .to_owned(),
+        );
     }
     words
 }

@@ -60,6 +60,7 @@ impl Member {
             name: self.name.clone(),
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
+            clock_error: Nanos::ZERO,
         }
     }
 

@@ -39,6 +39,20 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Takes away the folder of a run that came to nothing.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn discard(self) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(&self.0).with_context(|| format!("cannot remove the folder {}", self.0.display()))
+    }
+
+    /// Whether a beep or a recording is in it.
+    pub fn has_sound(&self) -> bool {
+        let beeps = self.emissions().metadata().is_ok_and(|file| file.len() > 0);
+        beeps || self.sidecars().is_ok_and(|recordings| !recordings.is_empty())
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0

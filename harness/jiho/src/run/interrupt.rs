@@ -23,6 +23,11 @@ impl Interrupt {
         interrupt
     }
 
+    /// As if Ctrl-C had come.
+    pub fn want(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether Ctrl-C came.
     pub fn wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)

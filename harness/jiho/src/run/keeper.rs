@@ -34,6 +34,8 @@ pub struct Participant {
     pub role: Role,
     /// What a speaker plays.
     pub programme: Option<(Code, Vec<Emission>)>,
+    /// Bound of the error of its ear's and its mouth's clocks: nothing for virtual ones.
+    pub clock_error: Nanos,
 }
 
 /// The thread that writes.
@@ -193,7 +195,10 @@ impl Writer {
             Event::Joined => self.kept.joined.push(desk.who.name.clone()),
             Event::Failed { reason } => self.kept.failures.push((desk.who.name.clone(), reason)),
             Event::EarOpened { clock } => {
-                let sidecar = Sidecar::new(&desk.who.name, desk.who.role, clock, self.started_unix_ns);
+                let sidecar = Sidecar {
+                    start_error: desk.who.clock_error,
+                    ..Sidecar::new(&desk.who.name, desk.who.role, clock, self.started_unix_ns)
+                };
                 desk.ear = Some(EarFile::open(&self.dir, sidecar)?);
             }
             Event::MouthOpened { clock, ssrc } => {
@@ -249,7 +254,7 @@ impl Writer {
                 planned_ns: emission.at.0,
                 // A virtual mouth renders a beep at its very instant, between samples if need be.
                 sent_ns: emission.at.0,
-                sent_error_ns: 0,
+                sent_error_ns: desk.who.clock_error.0,
                 media_time: mouth.first_sample_from(emission.at).0,
             })?;
         }

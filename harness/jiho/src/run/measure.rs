@@ -28,6 +28,8 @@ pub struct Findings {
     pub run_id: String,
     /// Which repetition, from 1.
     pub rep: u32,
+    /// The family of time signals that was listened for.
+    pub family: Family,
     /// Who spoke, by name.
     pub speakers: Vec<SpeakerSent>,
     /// Who heard what, speakers first, then by name.
@@ -149,7 +151,7 @@ pub fn measure(
         recorders.iter_mut().for_each(|recorder| recorder.flaws.push(doubt.to_owned()));
     }
     recorders.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
-    Ok(Findings { run_id: run_id.to_owned(), rep: 1, speakers, recorders })
+    Ok(Findings { run_id: run_id.to_owned(), rep: 1, family: listening.family, speakers, recorders })
 }
 
 fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {
@@ -188,7 +190,14 @@ fn hear_one(
     for (index, speaker) in speakers.iter().enumerate() {
         let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
         let own: Vec<usize> = (0..heard.detections.len())
-            .filter(|&d| sounds_like(listening.family, &heard.detections[d], speaker))
+            .filter(|&d| {
+                let detection = &heard.detections[d];
+                if listening.family.is_coded() {
+                    detection.code == speaker.code
+                } else {
+                    whose_turn(speakers, clock.time_at(detection.position)) == Some(index)
+                }
+            })
             .collect();
         let detections: Vec<Detection> = own.iter().map(|&d| heard.detections[d]).collect();
         let (observations, arrivals) = arrivals::observe(&speaker.emissions, &detections, &recorder);
@@ -213,14 +222,19 @@ fn hear_one(
         role: sidecar.role,
         length: heard.clock_rate.span(heard.samples),
         pairs,
-        arrivals: taken.into_iter().flatten().collect(),
+        arrivals: taken.into_iter().flatten().filter(|(_, arrival)| arrival.is_believed()).collect(),
         flaws: flaws(sidecar, heard.truncated),
     })
 }
 
-/// A signal without codes may be anybody's: its instant decides.
-fn sounds_like(family: Family, detection: &Detection, speaker: &SpeakerSent) -> bool {
-    family == Family::Jiho || detection.code == speaker.code
+/// A signal without codes may be anybody's: whoever sounded last before it is held to be the one.
+fn whose_turn(speakers: &[SpeakerSent], at: RunTime) -> Option<usize> {
+    let last = |speaker: &SpeakerSent| {
+        let sounded = speaker.emissions.partition_point(|emission| emission.at <= at);
+        Some(speaker.emissions.get(sounded.checked_sub(1)?)?.at)
+    };
+    let turns = speakers.iter().enumerate().filter_map(|(index, speaker)| Some((last(speaker)?, index)));
+    turns.max().map(|(_, index)| index)
 }
 
 fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
@@ -262,7 +276,7 @@ pub fn hear_channel(
     let mut reader = wav::Reader::open(path)?;
     let rate = reader.rate();
     // All members of a family without codes sound alike: one is enough.
-    let codes = if family == Family::Jiho { &codes[..codes.len().min(1)] } else { codes };
+    let codes = if family.is_coded() { codes } else { &codes[..codes.len().min(1)] };
     let mut hearing = Hearing::new(rate, family, codes);
     let mut detections = Vec::new();
     let mut samples = 0;

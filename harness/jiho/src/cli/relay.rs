@@ -1,0 +1,86 @@
+//! `jiho relay`: the reference relay in a process of its own.
+
+use std::net::SocketAddr;
+
+use jiho_drivers::udp::Traffic;
+use jiho_relay::RelayStats;
+
+use super::print;
+use super::room::{CodecArgs, TokenArgs};
+use crate::exit::Exit;
+use crate::live::relay::{self, Settings};
+
+/// Run the reference relay until Ctrl-C.
+///
+/// It lets speakers and listeners in (control, TCP) and forwards each speaker's packets to everybody else (media, UDP).
+/// Who comes and goes is said on standard error, after the line `relay ready: control ADDRESS, media ADDRESS`; what
+/// became of all packets, on standard output at the end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  JIHO_TOKEN=secret jiho relay
+  JIHO_TOKEN=secret jiho relay --control 0.0.0.0:4000 --media 0.0.0.0:4005
+
+Control and media must be reachable by everybody: the defaults serve this host only. Port 0 takes any free port.
+
+Exit codes: 1 if an address is in use or cannot be had, 2 for wrong usage.")]
+pub(super) struct Args {
+    /// Where to take control connections.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4000")]
+    control: SocketAddr,
+    /// Where to take and send media.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4005")]
+    media: SocketAddr,
+    #[command(flatten)]
+    token: TokenArgs,
+    #[command(flatten)]
+    codec: CodecArgs,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
+    let Args { control, media, token, codec } = args;
+    let settings = Settings { control, media, token: token.token, codec: codec.config() };
+    let (stats, report) = relay::serve(settings)?;
+    print(&text(&stats, &report.traffic))?;
+    Ok(Exit::Done)
+}
+
+fn text(stats: &RelayStats, traffic: &Traffic) -> String {
+    let RelayStats { received, forwarded, copies, from_strangers, from_listeners, rtcp, malformed, wrong_stream } =
+        *stats;
+    let Traffic { send_errors, oversized, overflowed, .. } = *traffic;
+    [
+        ("received", received, ""),
+        ("  forwarded", forwarded, ""),
+        ("  from strangers", from_strangers, "no seat has that address"),
+        ("  from listeners", from_listeners, "only speakers are forwarded"),
+        ("  RTCP", rtcp, "ends at the relay"),
+        ("  malformed", malformed, "neither RTP nor RTCP"),
+        ("  wrong stream", wrong_stream, "another seat's SSRC, or one too many"),
+        ("sent", copies, ""),
+        ("not sent", send_errors, "the system did not take them"),
+        ("oversized", oversized, "dropped unread"),
+        ("overflowed", overflowed, "dropped by the system before they were read"),
+    ]
+    .iter()
+    .filter(|(name, count, _)| *count > 0 || matches!(*name, "received" | "  forwarded" | "sent"))
+    .map(|(name, count, note)| format!("{name:<18}{count:>10}  {note}").trim_end().to_owned() + "\n")
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_leave_out_what_did_not_happen() {
+        let stats = RelayStats { received: 12, forwarded: 10, copies: 20, rtcp: 2, ..RelayStats::default() };
+        let expected = "\
+received                  12
+  forwarded               10
+  RTCP                     2  ends at the relay
+sent                      20
+";
+        assert_eq!(text(&stats, &Traffic::default()), expected);
+    }
+}

@@ -1,0 +1,154 @@
+//! Arguments that all parts of a room share.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jiho_analysis::units::{Nanos, Rate};
+use jiho_proto::codec::{CodecConfig, OpusConfig};
+use jiho_relay::check_name;
+
+use super::print;
+use crate::exit::{Exit, UsageError};
+use crate::experiment::{LONGEST, duration_text, parse_duration};
+use crate::live::part::Stayed;
+use crate::run::stamp;
+
+/// The room's codec: the same for everybody.
+#[derive(Debug, clap::Args)]
+pub(super) struct CodecArgs {
+    /// The room's codec: everybody in a room uses the same.
+    #[arg(long, value_enum, default_value_t)]
+    codec: Codec,
+    /// Opus' constant bit rate, in bits per second.
+    #[arg(long, value_name = "BPS", default_value_t = 32_000, value_parser = clap::value_parser!(u32).range(6_000..=510_000))]
+    bitrate: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Codec {
+    /// Opus (RFC 6716), tuned for speech.
+    #[default]
+    Opus,
+    /// Uncompressed, 16 bits.
+    L16,
+}
+
+impl CodecArgs {
+    pub(super) fn config(&self) -> CodecConfig {
+        match self.codec {
+            Codec::Opus => CodecConfig::Opus(OpusConfig { bitrate_bps: self.bitrate, ..OpusConfig::default() }),
+            Codec::L16 => CodecConfig::L16,
+        }
+    }
+}
+
+/// The room's secret.
+#[derive(Debug, clap::Args)]
+pub(super) struct TokenArgs {
+    /// The room's secret: nobody gets in without it.
+    #[arg(long, env = "JIHO_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    pub(super) token: String,
+}
+
+/// Who takes part, where, and for how long.
+#[derive(Debug, clap::Args)]
+pub(super) struct PartArgs {
+    /// The relay's control address.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "device", conflicts_with = "device")]
+    relay: Option<String>,
+    /// The room's secret.
+    #[arg(long, env = "JIHO_TOKEN", hide_env_values = true, required_unless_present = "device", value_parser = parse_token)]
+    token: Option<String>,
+    /// Use a sound device, by its id from `jiho device list`, in place of a room; `default` is the system's own.
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// The device's samples per second.
+    #[arg(long, value_name = "HZ", default_value_t = Rate::OPUS.0, value_parser = clap::value_parser!(u32).range(8_000..=384_000))]
+    rate: u32,
+    /// The name in the room, and of the files; with a device the default is `device`.
+    #[arg(long, required_unless_present = "device", value_parser = parse_name)]
+    name: Option<String>,
+    /// Where our media comes from and goes to, on this host [default: any address, any free port]
+    #[arg(long, value_name = "IP:PORT")]
+    media: Option<SocketAddr>,
+    #[command(flatten)]
+    codec: CodecArgs,
+    /// How long the jitter buffer holds the first packet, with its unit.
+    #[arg(long, value_name = "TIME", default_value = "40ms", value_parser = parse_duration)]
+    playout: Nanos,
+    /// When to stop, with its unit [default: at Ctrl-C, or after 24h]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Nanos>,
+    /// The folder to make [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl PartArgs {
+    /// What is to be done where.
+    pub(super) fn place(&self) -> Result<Place, UsageError> {
+        let name = self.name.clone().unwrap_or_else(|| "device".to_owned());
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{name}-{}", stamp())));
+        let duration = self.duration.unwrap_or(LONGEST);
+        if let Some(device) = &self.device {
+            let device = Some(device.clone()).filter(|id| id != "default");
+            let rate = Rate(self.rate);
+            return Ok(Place::Device(crate::live::sound::Sound { device, name, rate, duration, out }));
+        }
+        let (Some(relay), Some(token)) = (self.relay.clone(), self.token.clone()) else {
+            return Err(UsageError::say("give the room with --relay and --token, or a sound device with --device"));
+        };
+        Ok(Place::Room(crate::live::part::Part {
+            relay,
+            token,
+            name,
+            media: self.media,
+            codec: self.codec.config(),
+            playout: self.playout,
+            plays: None,
+            duration,
+            out,
+        }))
+    }
+}
+
+/// Where somebody speaks or hears.
+pub(super) enum Place {
+    Room(crate::live::part::Part),
+    Device(crate::live::sound::Sound),
+}
+
+/// Says what was left behind.
+pub(super) fn report(stayed: &Stayed, speaks: bool) -> anyhow::Result<Exit> {
+    let seconds = stayed.lasted.as_secs_f64();
+    let folder = stayed.folder.path().display();
+    let beeps = if speaks { format!(" and {} beeps", stayed.beeps) } else { String::new() };
+    print(&format!(
+        "{seconds:.1} s{beeps}, all in {folder}. To measure: jiho analyze {folder} [OTHER FOLDERS OF THE ROOM]\n"
+    ))?;
+    Ok(if speaks && stayed.beeps == 0 { Exit::Nothing } else { Exit::Done })
+}
+
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+pub(super) fn parse_token(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty token lets nobody in".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// For help: how times of several processes go together.
+pub(super) fn time_base() -> String {
+    format!(
+        "Files: ear-NAME.wav with its sidecar, emissions.csv, packets.csv and run.json. Times count from the process's own
+start; run.json and the sidecar say when that was by the wall clock (started_unix_ns), by which `jiho analyze` brings
+the folders of several processes onto one time line. On one host all share one clock, and nothing is lost (bound 0).
+Between hosts a delay is known only as well as their wall clocks agree: synchronise them (chrony, PTP); jiho does not
+know how well that went, and says so. A folder that goes on for {} is split into several by starting again.
+
+Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use; what was recorded until
+then is kept. 2 for wrong usage.",
+        duration_text(LONGEST)
+    )
+}

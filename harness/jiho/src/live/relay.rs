@@ -1,0 +1,109 @@
+//! The reference relay in a process of its own.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use jiho_analysis::units::RunTime;
+use jiho_drivers::clock::RunClock;
+use jiho_drivers::control;
+use jiho_drivers::media::{MediaReport, MediaThread};
+use jiho_drivers::udp::Socket;
+use jiho_proto::codec::CodecConfig;
+use jiho_proto::engine::{Engine, Input, Output};
+use jiho_proto::event::Event;
+use jiho_relay::{Relay, RelayConfig, RelayStats};
+use tokio::sync::oneshot;
+use tokio::time::{Duration, timeout};
+
+use super::told::Told;
+use super::{interrupt, say};
+use crate::run::unkept::Unkept;
+
+/// How soon an interrupt is noticed.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Where a relay is, and what it asks for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it takes control connections.
+    pub control: SocketAddr,
+    /// Where it takes and sends media.
+    pub media: SocketAddr,
+    /// The room's secret.
+    pub token: String,
+    /// The room's codec.
+    pub codec: CodecConfig,
+}
+
+/// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
+///
+/// # Errors
+/// An address cannot be taken, or the media socket fails.
+pub fn serve(settings: Settings) -> anyhow::Result<(RelayStats, MediaReport)> {
+    crate::run::runtime()?.block_on(serve_async(settings))
+}
+
+async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaReport)> {
+    let interrupt = interrupt();
+    let socket = Socket::bind(settings.media)?;
+    let media = socket.local_addr();
+    let (server, link) = control::serve(settings.control, socket.waker()).await?;
+    let relay = Relay::new(RelayConfig { media, token: settings.token, codec: settings.codec });
+    let (relay, stats) = Counted::new(relay);
+    let (records, mut news) = Told::new(Box::new(Unkept));
+    let thread = MediaThread::spawn("relay", Box::new(relay), socket, RunClock::start(), link, Box::new(records))
+        .context("cannot start the relay's thread")?;
+    say(&format!("relay ready: control {}, media {media}", server.local_addr()));
+    while !interrupt.wanted() && !thread.is_finished() {
+        if let Ok(Some(event)) = timeout(TICK, news.recv()).await {
+            tell(&event);
+        }
+    }
+    thread.stop();
+    let report = tokio::task::spawn_blocking(move || thread.join()).await?;
+    server.shutdown().await;
+    while let Ok(event) = news.try_recv() {
+        tell(&event);
+    }
+    match report.outcome {
+        Ok(()) => Ok((stats.await.unwrap_or_default(), report)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell(event: &Event) {
+    match event {
+        Event::Admitted { name } => say(&format!("{name} came in")),
+        Event::Left { name } => say(&format!("{name} left")),
+        Event::Refused { name, reason } => say(&format!("refused {name:?}: {reason}")),
+        _ => {}
+    }
+}
+
+/// Hands out the relay's statistics when it has stopped.
+struct Counted {
+    relay: Relay,
+    stats: Option<oneshot::Sender<RelayStats>>,
+}
+
+impl Counted {
+    fn new(relay: Relay) -> (Self, oneshot::Receiver<RelayStats>) {
+        let (stats, receiver) = oneshot::channel();
+        (Self { relay, stats: Some(stats) }, receiver)
+    }
+}
+
+impl Engine for Counted {
+    fn handle(&mut self, now: RunTime, input: Input<'_>) {
+        let stop = matches!(input, Input::Stop);
+        self.relay.handle(now, input);
+        if let Some(stats) = self.stats.take_if(|_| stop) {
+            // Whoever does not wait for them does not need them.
+            let _ = stats.send(self.relay.stats());
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<'_> {
+        self.relay.poll_output()
+    }
+}

@@ -1,0 +1,198 @@
+//! A sound device in place of a room's stream: plays a time signal into it, or records it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::signal::{Code, Signal};
+use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
+use jiho_drivers::clock::RunClock;
+use jiho_drivers::device::{DEFAULT_BUFFER_FRAMES, StreamRequest, StreamStatus, system};
+use jiho_proto::event::Event;
+
+use super::record::Record;
+pub use super::record::Stayed;
+use super::{beats, interrupt, say};
+use crate::report::emissions::EmissionRow;
+use crate::report::table::Table;
+use crate::run::interrupt::Interrupt;
+use crate::run::keeper::{Keeper, Participant};
+
+/// How often the device's state is looked at, and what was recorded is fetched.
+const TICK: Duration = Duration::from_millis(20);
+/// An assumption: devices that were not calibrated place their first sample this well.
+const START_ERROR: Nanos = Nanos::from_millis(10);
+/// A device that has not started by then never will.
+const PATIENCE: Nanos = Nanos::from_secs(3);
+
+/// Which device, and for how long.
+#[derive(Clone, Debug)]
+pub struct Sound {
+    /// As `jiho device list` has it; `None`: the system's default.
+    pub device: Option<String>,
+    /// Of its beeps or its recording.
+    pub name: String,
+    /// Samples per second.
+    pub rate: Rate,
+    /// From its start to its end.
+    pub duration: Nanos,
+    /// The folder to make.
+    pub out: PathBuf,
+}
+
+/// Plays a time signal, and notes when each beep left.
+///
+/// # Errors
+/// The device cannot be used, or ends by itself; or a file cannot be written.
+pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed> {
+    crate::run::runtime()?.block_on(async {
+        let interrupt = interrupt();
+        let record = Record::begin(&sound.out, &sound.name, "device")?;
+        let played = play_into(sound, signal, code, &record, &interrupt).await;
+        finish(record, played, "played")
+    })
+}
+
+/// Records, as a listener's ear.
+///
+/// # Errors
+/// The device cannot be used, or ends by itself; or a file cannot be written.
+pub fn record(sound: &Sound) -> anyhow::Result<Stayed> {
+    crate::run::runtime()?.block_on(async {
+        let interrupt = interrupt();
+        let record = Record::begin(&sound.out, &sound.name, "device")?;
+        let recorded = record_from(sound, &record, &interrupt).await;
+        finish(record, recorded.map(|()| 0), "recorded")
+    })
+}
+
+fn finish(record: Record, done: anyhow::Result<usize>, what: &str) -> anyhow::Result<Stayed> {
+    let lasted = record.clock.now().since_start();
+    let begun = record.folder.has_sound();
+    match done {
+        Ok(beeps) => Ok(Stayed { folder: record.finish(&[], None)?, lasted, beeps }),
+        Err(error) if begun => {
+            let folder = record.finish(&[], Some(error.to_string()))?;
+            Err(error.context(format!("ended early; what was {what} is in {}", folder.path().display())))
+        }
+        Err(error) => {
+            record.folder.discard()?;
+            Err(error)
+        }
+    }
+}
+
+async fn play_into(
+    sound: &Sound,
+    signal: &Signal,
+    code: Code,
+    record: &Record,
+    interrupt: &Interrupt,
+) -> anyhow::Result<usize> {
+    let end = RunTime::START + sound.duration;
+    let programme = beats::programme(signal, code, record.clock.started_unix_ns(), end)?;
+    let emissions = programme.emissions().to_vec();
+    let mut table = Table::create(&record.folder.emissions())?;
+    // When the device begins is known only afterwards: beeps are rendered as if it began at once, and noted as it did.
+    let assumed = SampleClock { start: record.clock.now(), rate: sound.rate };
+    let source = Box::new(move |first, samples: &mut [f32]| programme.render(&assumed, first, samples));
+    let stream = system().play(&request(sound, record.clock), source)?;
+    let mut gone = 0;
+    let mut watch = Watch::default();
+    while record.clock.now() < end && !interrupt.wanted() {
+        tokio::time::sleep(TICK).await;
+        let Some(start) = watch.look(stream.status(), record.clock.now())? else { continue };
+        let sent = |at: RunTime| at + (start - assumed.start);
+        let due = emissions[gone..].iter().take_while(|emission| sent(emission.at) <= record.clock.now());
+        for emission in due {
+            gone += 1;
+            table.row(&EmissionRow {
+                run_id: record.run.run_id.clone(),
+                rep: 1,
+                speaker: sound.name.clone(),
+                beep: emission.beep,
+                code: code.number(),
+                planned_ns: emission.at.0,
+                sent_ns: sent(emission.at).0,
+                sent_error_ns: START_ERROR.0,
+                media_time: assumed.first_sample_from(emission.at).0,
+            })?;
+        }
+        table.flush()?;
+    }
+    Ok(gone)
+}
+
+async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let mut stream = system().record(&request(sound, record.clock))?;
+    let ear = Participant { name: sound.name.clone(), role: Role::Listener, programme: None, clock_error: START_ERROR };
+    let keeper = Keeper::start(&record.folder, &record.run.run_id, record.clock.started_unix_ns(), vec![ear])?;
+    let recorded = fetch(sound, record, interrupt, stream.as_mut(), &keeper).await;
+    drop(stream);
+    keeper.finish()?;
+    recorded
+}
+
+async fn fetch(
+    sound: &Sound,
+    record: &Record,
+    interrupt: &Interrupt,
+    stream: &mut dyn jiho_drivers::device::Capturing,
+    keeper: &Keeper,
+) -> anyhow::Result<()> {
+    let end = RunTime::START + sound.duration;
+    let mut records = keeper.records(0);
+    let kept = |result: Result<(), jiho_proto::records::KeepError>| result.map_err(|e| anyhow::anyhow!("{e}"));
+    let mut watch = Watch::default();
+    let mut opened = false;
+    let mut samples = Vec::new();
+    while record.clock.now() < end && !interrupt.wanted() {
+        tokio::time::sleep(TICK).await;
+        let Some(start) = watch.look(stream.status(), record.clock.now())? else { continue };
+        if !opened {
+            opened = true;
+            let clock = SampleClock { start, rate: sound.rate };
+            kept(records.event(start, Event::EarOpened { clock }))?;
+        }
+        loop {
+            let first = stream.read(&mut samples);
+            if samples.is_empty() {
+                break;
+            }
+            kept(records.ear(first, &samples))?;
+        }
+    }
+    Ok(())
+}
+
+fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
+    StreamRequest { device: sound.device.clone(), rate: sound.rate, buffer_frames: DEFAULT_BUFFER_FRAMES, clock }
+}
+
+/// Says once when a device begins, and each time that it stumbles.
+#[derive(Default)]
+struct Watch {
+    started: bool,
+    xruns: u64,
+}
+
+impl Watch {
+    /// When the device's sample 0 was, once it is known.
+    fn look(&mut self, status: StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
+        if status.ended {
+            anyhow::bail!("the sound device ended the stream; is it still connected?");
+        }
+        if status.start.is_none() && now.since_start() > PATIENCE {
+            anyhow::bail!("the sound device takes the stream and does not run it: try another one or another rate");
+        }
+        if status.start.is_some() && !self.started {
+            self.started = true;
+            say("the sound device runs");
+        }
+        if status.xruns > self.xruns {
+            say(&format!("the sound device dropped out: {} times so far", status.xruns));
+            self.xruns = status.xruns;
+        }
+        Ok(status.start)
+    }
+}
