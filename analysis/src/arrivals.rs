@@ -83,6 +83,14 @@ pub struct Arrival {
     pub rank: u32,
 }
 
+impl Arrival {
+    /// Whether it is more than a shadow: an arrival of a beep, or sure by itself. Damaged signals of one code correlate
+    /// faintly with others, and what neighbours do not support is not trusted.
+    pub fn is_believed(&self) -> bool {
+        self.beep.is_some() || self.detection.is_sure()
+    }
+}
+
 /// A recording, as far as matching needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder {

@@ -18,6 +18,7 @@ use scan::Scanner;
 
 /// Listens to one channel of a recording, as a stream: memory does not grow with its length.
 pub struct Hearing {
+    family: Family,
     codes: Vec<Code>,
     mark_samples: f64,
     bank: Bank,
@@ -33,9 +34,10 @@ impl Hearing {
         let bank = Bank::new(rate, &templates);
         let decimated_hz = rate.hz() / bank.decimation() as f64;
         Self {
+            family,
             codes: codes.to_vec(),
             mark_samples: before.first().map_or(0.0, |&before| rate.samples(before)),
-            scanners: codes.iter().map(|_| Scanner::new(decimated_hz)).collect(),
+            scanners: codes.iter().map(|_| Scanner::new(decimated_hz, family.is_coded())).collect(),
             cancellation: Cancellation::new(rate, templates, bank.template_len()),
             bank,
         }
@@ -62,12 +64,23 @@ impl Hearing {
     fn detections(&mut self, scanned: usize) -> Vec<Detection> {
         let decimation = self.bank.decimation() as f64;
         let terms = self.bank.template_len() as f64;
-        self.cancellation
-            .resolve(scanned)
-            .into_iter()
+        let heard = self.cancellation.resolve(scanned).into_iter();
+        let mut detections: Vec<Detection> = heard
             .map(|(code, heard)| heard.detection(self.codes[code], decimation, self.mark_samples, terms))
-            .collect()
+            .collect();
+        if !self.family.is_coded() {
+            // All that overlap are given at once.
+            detections = greatest_within(&detections, terms * decimation);
+        }
+        detections
     }
+}
+
+/// Drops whatever overlaps a greater one: tones also fit, less well, a second and more away from where they belong.
+fn greatest_within(detections: &[Detection], samples: f64) -> Vec<Detection> {
+    let overlaps = |a: &Detection, b: &Detection| (a.position - b.position).abs() <= samples;
+    let is_greatest = |d: &&Detection| !detections.iter().any(|other| overlaps(d, other) && other.score > d.score);
+    detections.iter().filter(is_greatest).copied().collect()
 }
 
 fn scan(scanners: &mut [Scanner], correlations: Correlations<'_>, cancellation: &mut Cancellation) {

@@ -123,6 +123,8 @@ impl Heard {
 
 /// Scans one code's correlation as it comes.
 pub(super) struct Scanner {
+    /// A tone's own side lobes are as high as echoes: it has none that could be told from them.
+    lists_echoes: bool,
     rival_reach: usize,
     main_lobe: usize,
     values: Vec<f32>,
@@ -132,9 +134,10 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(decimated_hz: f64) -> Self {
+    pub(super) fn new(decimated_hz: f64, lists_echoes: bool) -> Self {
         let rival_reach = (RIVAL_SECONDS * decimated_hz) as usize;
         Self {
+            lists_echoes,
             rival_reach,
             main_lobe: (MAIN_LOBE_SECONDS * decimated_hz).ceil() as usize,
             // Before the recording there was silence.
@@ -184,7 +187,8 @@ impl Scanner {
             return None;
         }
         let (rival_index, rival) = self.rival(index);
-        let is_echo = height * height >= ECHO_SCORE * ECHO_SCORE * energy && height >= ECHO_HEIGHT * rival;
+        let is_echo =
+            self.lists_echoes && height * height >= ECHO_SCORE * ECHO_SCORE * energy && height >= ECHO_HEIGHT * rival;
         if height < rival && !is_echo {
             return None;
         }

@@ -136,6 +136,8 @@ pub struct Tier {
     pub expected: usize,
     /// Beeps found, over all pairs.
     pub heard: usize,
+    /// Beeps that fit at several delays, over all pairs.
+    pub ambiguous: usize,
     /// The median over all beeps of all pairs, in milliseconds; `None` if nothing was found.
     pub median_ms: Option<f64>,
     /// The lowest and the highest median of a pair, in milliseconds.
@@ -153,6 +155,7 @@ pub fn tier<'a>(pairs: impl IntoIterator<Item = &'a PairDelays>) -> Tier {
         pairs: pairs.len(),
         expected: pairs.iter().map(|p| p.expected).sum(),
         heard: pairs.iter().map(|p| p.heard).sum(),
+        ambiguous: pairs.iter().map(|p| p.ambiguous).sum(),
         median_ms: stats::median(&all),
         medians_ms: medians.first().copied().zip(medians.last().copied()),
     }

@@ -62,6 +62,17 @@ pub enum Family {
     Jiho,
 }
 
+impl Family {
+    /// Whether its members tell speakers apart, and correlate with themselves at one delay only. Speakers of a family
+    /// without codes take turns, and its delays are ambiguous.
+    pub const fn is_coded(self) -> bool {
+        match self {
+            Self::Voiced => true,
+            Self::Jiho => false,
+        }
+    }
+}
+
 /// One beep's waveform.
 #[derive(Clone, Debug)]
 pub enum Waveform {

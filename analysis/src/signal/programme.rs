@@ -25,7 +25,7 @@ impl Signal {
     /// The programmes of all speakers, in the order of `codes`, for beeps whose whole sound lies between `start` and
     /// `start + duration`.
     pub fn programmes(&self, codes: &[Code], start: RunTime, duration: Nanos) -> Vec<Programme> {
-        let takes_turns = self.family == Family::Jiho;
+        let takes_turns = !self.family.is_coded();
         (0u32..)
             .zip(codes)
             .map(|(turn, &code)| {
