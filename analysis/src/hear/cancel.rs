@@ -22,7 +22,7 @@ pub(super) struct Cancellation {
     /// At the decimated rate.
     template_len: usize,
     pending: Vec<(usize, Candidate)>,
-    /// By code that sounds: what it adds to each code's correlation, at lags from −`template_len` on.
+    /// By code that sounds: what it adds to each code's correlation, at lags from −`template_len` − `REACH` on.
     cross: BTreeMap<usize, Vec<Vec<f32>>>,
 }
 
@@ -92,18 +92,14 @@ impl Cancellation {
     /// Takes `other` out of the correlation of `code` around `index`; returns the energy that it had there.
     fn take_out(&self, values: &mut [f32], index: usize, code: usize, other: usize, heard: Heard) -> f64 {
         let Some(cross) = self.cross.get(&other).map(|by_code| &by_code[code]) else { return 0.0 };
-        // Where the first of `values` lies in `cross`.
-        let offset = (index as f64 - MARGIN as f64) - heard.position + self.template_len as f64;
-        let (whole, fraction) = (offset.floor(), offset - offset.floor());
-        let taps = peak::taps(fraction);
-        for (n, value) in values.iter_mut().enumerate() {
-            let centre = whole as i64 + n as i64;
-            let first = centre + 1 - REACH as i64;
-            let sum: f64 = (first..)
-                .zip(&taps)
-                .filter_map(|(at, tap)| Some(f64::from(*cross.get(usize::try_from(at).ok()?)?) * tap))
-                .sum();
-            *value -= (heard.value * sum) as f32;
+        // Where the first of `values` lies in `cross`, which has `REACH` values of margin.
+        let offset = (index as f64 - MARGIN as f64) - heard.position + self.template_len as f64 + REACH as f64;
+        let taps = peak::coarse_taps(offset - offset.floor());
+        let first = offset.floor() as i64 + 1 - REACH as i64;
+        for (value, at) in values.iter_mut().zip(first..) {
+            let window = usize::try_from(at).ok().and_then(|at| cross.get(at..at + 2 * REACH));
+            let sum: f32 = window.map_or(0.0, |window| window.iter().zip(taps).map(|(c, tap)| c * tap).sum());
+            *value -= heard.value as f32 * sum;
         }
         let apart = (heard.position - index as f64).abs();
         let overlap = (1.0 - apart / self.template_len as f64).max(0.0);
@@ -120,7 +116,7 @@ impl Cancellation {
         let norm = template.iter().map(|&t| f64::from(t).powi(2)).sum::<f64>().sqrt() as f32;
         let mut samples = vec![0.0; self.template_len * bank.decimation()];
         samples.extend(template.iter().map(|t| t / norm));
-        let mut cross = vec![Vec::new(); self.templates.len()];
+        let mut cross = vec![vec![0.0; REACH]; self.templates.len()];
         let mut keep = |values: &[Vec<f32>]| {
             for (row, values) in cross.iter_mut().zip(values) {
                 row.extend_from_slice(values);
@@ -129,7 +125,8 @@ impl Cancellation {
         bank.push(&samples, &mut |c| keep(c.values));
         bank.finish(&mut |c| keep(c.values));
         for row in &mut cross {
-            row.truncate(2 * self.template_len + 1);
+            row.truncate(REACH + 2 * self.template_len + 1);
+            row.extend([0.0; REACH]);
         }
         self.cross.insert(code, cross);
     }

@@ -55,12 +55,22 @@ static TAPS: LazyLock<[[f64; 2 * REACH]; GRID]> =
     LazyLock::new(|| std::array::from_fn(|step| taps(step as f64 / GRID as f64)));
 
 /// The weights of the samples from `1 − REACH` to `REACH` that interpolate at `fraction`, 0 to 1.
-pub(super) fn taps(fraction: f64) -> [f64; 2 * REACH] {
+fn taps(fraction: f64) -> [f64; 2 * REACH] {
     std::array::from_fn(|tap| {
         let x = tap as f64 + 1.0 - REACH as f64 - fraction;
         let sinc = if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
         sinc * kaiser(x / REACH as f64)
     })
+}
+
+/// Steps of [`coarse_taps`]: half a step away, a value in the voice's band is right to 0.3 %.
+const COARSE: usize = 512;
+
+/// Nearly [`taps`], from a table.
+pub(super) fn coarse_taps(fraction: f64) -> &'static [f32; 2 * REACH] {
+    static TABLE: LazyLock<Vec<[f32; 2 * REACH]>> =
+        LazyLock::new(|| (0..=COARSE).map(|n| taps(n as f64 / COARSE as f64).map(|tap| tap as f32)).collect());
+    &TABLE[(fraction * COARSE as f64).round() as usize]
 }
 
 fn kaiser(x: f64) -> f64 {
