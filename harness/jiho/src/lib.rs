@@ -6,3 +6,4 @@ pub mod experiment;
 pub mod live;
 pub mod report;
 pub mod run;
+pub mod takes;

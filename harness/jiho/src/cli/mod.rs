@@ -1,8 +1,10 @@
 //! The command line: one file per verb, each with its arguments and what it does with them.
 
+mod analyze;
 mod bar;
 mod check;
 mod device;
+mod findings;
 mod hear;
 mod init;
 mod join;
@@ -48,6 +50,7 @@ enum Verb {
     Speak(speak::Args),
     Hear(hear::Args),
     Join(join::Args),
+    Analyze(analyze::Args),
     Signal(signal::Args),
     Device(device::Args),
 }
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),
         Verb::Join(args) => join::run(args),
+        Verb::Analyze(args) => analyze::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
     };

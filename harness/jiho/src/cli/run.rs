@@ -6,10 +6,9 @@ use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
-use super::{Format, print};
+use super::{Format, findings, print};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
-use crate::report::{terminal, words};
 use crate::run::{self, Outcome, Progress, World};
 
 /// Run an experiment, and say how late everybody heard everybody.
@@ -47,9 +46,6 @@ enum On {
     Loopback,
 }
 
-/// Fewer beeps of a pair than this give no interval worth the name.
-const ENOUGH_BEEPS: usize = 5;
-
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let given = experiment::read(&args.experiment)?;
     let mut experiment = Experiment::parse(&given, &args.experiment).map_err(experiment::ExperimentError::from)?;
@@ -69,60 +65,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Format::Text => print(&text(&outcome, &experiment))?,
         Format::Json => print(&json(&outcome)?)?,
     }
-    Ok(verdict(&outcome))
-}
-
-/// What the exit code says: whether this could be measured at all, and well enough.
-fn verdict(outcome: &Outcome) -> Exit {
-    let pairs: Vec<_> = outcome.findings.pairs().map(|(_, _, pair)| &pair.delays).collect();
-    if !outcome.run.failures.is_empty() {
-        Exit::Failed
-    } else if pairs.iter().all(|delays| delays.distribution.is_none()) {
-        Exit::Nothing
-    } else if pairs.iter().any(|delays| delays.heard < ENOUGH_BEEPS.min(delays.expected) || delays.heard == 0) {
-        Exit::Inconclusive
-    } else {
-        Exit::Done
-    }
+    Ok(if outcome.run.failures.is_empty() { findings::verdict(&outcome.findings) } else { Exit::Failed })
 }
 
 fn text(outcome: &Outcome, experiment: &Experiment) -> String {
-    let mut text = terminal::matrix(&outcome.findings);
-    text.push('\n');
-    for failure in &outcome.run.failures {
-        text.push_str(&format!("Failed: {failure}.\n"));
-    }
+    let mut remarks: Vec<String> = outcome.run.failures.iter().map(|failure| format!("Failed: {failure}.")).collect();
     if outcome.run.partial {
-        text.push_str("This run is partial: it ended before its time.\n");
-    }
-    let lookahead = run::codec(&experiment.media.codec).delay();
-    for sentence in words::findings(&outcome.findings, lookahead) {
-        text.push_str(&sentence);
-        text.push('\n');
+        remarks.push("This run is partial: it ended before its time.".to_owned());
     }
     if outcome.run.on == World::Loopback.name() && !experiment.links.values().all(|link| *link == Default::default()) {
-        text.push_str(
-            "The links of the experiment act in simulation only: over loopback packets take the kernel's way.\n",
-        );
+        remarks
+            .push("The links of the experiment act in simulation only: here packets take the kernel's way.".to_owned());
     }
-    match verdict(outcome) {
-        Exit::Inconclusive => {
-            text.push_str(
-                "Inconclusive: some pair was heard too seldom, or too doubtfully, for its figures to be relied on.\n",
-            );
-        }
-        Exit::Nothing => text.push_str("Nothing was measured: no beep was heard anywhere.\n"),
-        _ => {}
-    }
-    text.push_str(&format!(
-        "\nAll files are in {}: delays.csv has every beep, pairs.csv the matrix, ear-*.wav what was heard.\n",
+    let lookahead = run::codec(&experiment.media.codec).delay();
+    format!(
+        "{}\nAll files are in {}: delays.csv has every beep, pairs.csv the matrix, ear-*.wav what was heard.\n",
+        findings::text(&outcome.findings, lookahead, &remarks),
         outcome.folder.path().display()
-    ));
-    text
+    )
 }
 
 fn json(outcome: &Outcome) -> anyhow::Result<String> {
-    let pairs: Vec<_> = crate::report::pairs::rows(&outcome.findings).collect();
+    let pairs = findings::json(&outcome.findings);
     let value = serde_json::json!({ "run": outcome.run, "folder": outcome.folder.path(), "pairs": pairs });
     Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
 }

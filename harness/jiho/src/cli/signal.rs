@@ -56,7 +56,7 @@ struct RenderArgs {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Family {
+pub(super) enum Family {
     /// A coded voice of 200 ms, once a second.
     #[default]
     Voiced,

@@ -11,6 +11,7 @@ pub mod packets;
 pub mod pairs;
 pub mod run_json;
 pub mod table;
+pub mod takes;
 pub mod terminal;
 pub mod words;
 

@@ -258,6 +258,8 @@ pub struct ChannelHeard {
     pub clock_rate: jiho_analysis::units::Rate,
     /// The recording's length.
     pub samples: i64,
+    /// The highest sample, 0 to 1.
+    pub peak: f32,
     /// What the file promised and does not hold.
     pub truncated: Option<String>,
 }
@@ -280,13 +282,21 @@ pub fn hear_channel(
     let mut hearing = Hearing::new(rate, family, codes);
     let mut detections = Vec::new();
     let mut samples = 0;
+    let mut peak = 0.0f32;
     let mut block = Vec::new();
     while reader.next_block(&mut block)? > 0 {
         let Some(own) = block.get(channel) else { break };
         detections.extend(hearing.push(own));
         samples += own.len() as i64;
+        peak = own.iter().fold(peak, |peak, sample| peak.max(sample.abs()));
         progress(own.len() as f64 / rate.hz());
     }
     detections.extend(hearing.finish());
-    Ok(ChannelHeard { detections, clock_rate: rate, samples, truncated: reader.truncated().map(|t| t.to_string()) })
+    Ok(ChannelHeard {
+        detections,
+        clock_rate: rate,
+        samples,
+        peak,
+        truncated: reader.truncated().map(|t| t.to_string()),
+    })
 }

@@ -1,0 +1,111 @@
+//! Anybody's recordings: which signals are in them, when, and how much later in one than in another.
+//!
+//! Nothing is known but the sound: not when it was sent, and not when a recording began. A recording's sidecar says so
+//! if there is one; else all are held to have begun at one instant.
+
+mod differences;
+
+use std::path::{Path, PathBuf};
+
+use jiho_analysis::arrivals::Recorder;
+use jiho_analysis::hear::Detection;
+use jiho_analysis::signal::{Code, Family};
+use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+use jiho_drivers::sidecar::Sidecar;
+use jiho_drivers::wav;
+use rayon::prelude::*;
+
+use crate::run::measure::hear_channel;
+pub use differences::{Difference, differences};
+
+/// One channel of one recording.
+#[derive(Debug)]
+pub struct Take {
+    /// The file.
+    pub path: PathBuf,
+    /// From 1.
+    pub channel: usize,
+    /// Its length and its place in time.
+    pub recorder: Recorder,
+    /// Whether a sidecar gave that place.
+    pub placed: bool,
+    /// The highest sample, 0 to 1.
+    pub peak: f32,
+    /// What the file promises and does not hold.
+    pub truncated: Option<String>,
+    /// Per code that was surely found: its detections in order of time.
+    pub voices: Vec<(Code, Vec<Detection>)>,
+}
+
+impl Take {
+    /// As tables and people call it: the file's name, and the channel where there are several.
+    pub fn name(&self) -> String {
+        format!("{}#{}", self.path.display(), self.channel)
+    }
+}
+
+/// Hears all channels of all files; `progress` is told how many more seconds of sound have been heard.
+///
+/// # Errors
+/// A file or a sidecar cannot be read.
+pub fn takes(
+    paths: &[PathBuf],
+    family: Family,
+    codes: &[Code],
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<Vec<Take>> {
+    let mut channels = Vec::new();
+    for path in paths {
+        let count = wav::Reader::open(path)?.channels();
+        channels.extend((0..count).map(|channel| (path, channel)));
+    }
+    channels.into_par_iter().map(|(path, channel)| take(path, channel, family, codes, progress)).collect()
+}
+
+/// Seconds of sound in all channels of a file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn seconds(path: &Path) -> anyhow::Result<f64> {
+    let reader = wav::Reader::open(path)?;
+    Ok(reader.frames() as f64 * reader.channels() as f64 / reader.rate().hz())
+}
+
+fn take(
+    path: &Path,
+    channel: usize,
+    family: Family,
+    codes: &[Code],
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<Take> {
+    let heard = hear_channel(path, channel, family, codes, progress)?;
+    let beside = Sidecar::path_beside(path);
+    let sidecar = if beside.is_file() { Some(Sidecar::read(&beside)?) } else { None };
+    let (start, clock_error) =
+        sidecar.as_ref().map_or((RunTime::START, Nanos::ZERO), |sidecar| (sidecar.start, sidecar.start_error));
+    let clock = SampleClock { start, rate: heard.clock_rate };
+    let mut voices: Vec<(Code, Vec<Detection>)> = Vec::new();
+    for &code in codes {
+        let own: Vec<Detection> = heard.detections.iter().copied().filter(|d| d.code == code).collect();
+        // Pure tones are never sure: their correlation has many peaks. A whole time signal scores high nonetheless.
+        let found = |d: &Detection| d.is_sure() || (family == Family::Jiho && d.score >= 0.5 && d.peak_ratio >= 1.0);
+        if own.iter().any(found) {
+            voices.push((code, own));
+        }
+    }
+    Ok(Take {
+        path: path.to_owned(),
+        channel: channel + 1,
+        // The codec's mode moves both sides of a difference; which modes were chosen is not known.
+        recorder: Recorder {
+            clock,
+            clock_error,
+            samples: heard.samples,
+            codec_sd: jiho_analysis::arrivals::UNKNOWN_CODEC_SD,
+        },
+        placed: sidecar.is_some(),
+        peak: heard.peak,
+        truncated: heard.truncated,
+        voices,
+    })
+}
