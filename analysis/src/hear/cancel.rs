@@ -15,6 +15,8 @@ const PASSES: usize = 3;
 /// However well the others explain the sound, this part of its energy is held to be unexplained: codecs bend a
 /// signal, and what they leave of one speaker must not be taken for a faint other one.
 const LEAST_REST: f64 = 0.03;
+/// What stands beside a higher peak is kept with this score: an echo.
+const ECHO_SCORE: f64 = 0.30;
 
 pub(super) struct Cancellation {
     rate: Rate,
@@ -60,33 +62,47 @@ impl Cancellation {
         resolved
     }
 
+    /// Codes that sound at once. The clearest is believed first; what is left of the next one without it is judged, and
+    /// so on: a code that does not sound is but a shadow of those that do, and fades with them.
     fn resolve_group(&mut self, group: &[(usize, Candidate)]) -> Vec<(usize, Heard)> {
-        let raw = |candidate: &Candidate| Heard::of(candidate, &candidate.values, f64::from(candidate.energy));
-        let mut heard: Vec<Heard> = group.iter().map(|(_, candidate)| raw(candidate)).collect();
-        if group.iter().all(|(code, _)| *code == group[0].0) {
-            return group.iter().map(|(code, _)| *code).zip(heard).collect();
-        }
-        for (code, _) in group {
-            self.learn(*code);
-        }
-        for _ in 0..PASSES {
-            for own in 0..group.len() {
-                let (code, candidate) = &group[own];
-                let mut values = candidate.values.clone();
-                let mut energy = f64::from(candidate.energy);
-                for (other, (other_code, _)) in group.iter().enumerate() {
-                    if other_code != code {
-                        energy -= self.take_out(&mut values, candidate.index, *code, *other_code, heard[other]);
-                    }
-                }
-                let least = LEAST_REST * f64::from(candidate.energy);
-                heard[own] = Heard::of(candidate, &values, energy.max(least));
+        let mut order: Vec<usize> = (0..group.len()).collect();
+        let clearness = |(_, candidate): &(usize, Candidate)| candidate.values[MARGIN].powi(2) / candidate.energy;
+        order.sort_by(|&a, &b| clearness(&group[b]).total_cmp(&clearness(&group[a])));
+        let mut believed: Vec<(usize, Heard)> = Vec::new();
+        for own in order {
+            let heard = self.without_others(&group[own], group, &believed);
+            if heard.value.abs() >= heard.rival || heard.value.powi(2) >= ECHO_SCORE.powi(2) * heard.energy {
+                self.learn(group[own].0);
+                believed.push((own, heard));
             }
         }
-        let kept = group.iter().zip(heard).map(|((code, _), heard)| (*code, heard));
-        // What was only another code's shadow has lost its height.
-        kept.filter(|(_, heard)| heard.value.abs() >= heard.rival || heard.value.abs() >= 0.3 * heard.energy.sqrt())
-            .collect()
+        for _ in 0..PASSES {
+            for n in 0..believed.len() {
+                let own = &group[believed[n].0];
+                if believed.iter().any(|(other, _)| group[*other].0 != own.0) {
+                    believed[n].1 = self.without_others(own, group, &believed);
+                }
+            }
+        }
+        believed.sort_by_key(|(own, _)| *own);
+        believed.into_iter().map(|(own, heard)| (group[own].0, heard)).collect()
+    }
+
+    fn without_others(
+        &self,
+        (code, candidate): &(usize, Candidate),
+        group: &[(usize, Candidate)],
+        believed: &[(usize, Heard)],
+    ) -> Heard {
+        let mut values = candidate.values.clone();
+        let mut energy = f64::from(candidate.energy);
+        for (other, heard) in believed {
+            let other_code = group[*other].0;
+            if other_code != *code {
+                energy -= self.take_out(&mut values, candidate.index, *code, other_code, *heard);
+            }
+        }
+        Heard::of(candidate, &values, energy.max(LEAST_REST * f64::from(candidate.energy)))
     }
 
     /// Takes `other` out of the correlation of `code` around `index`; returns the energy that it had there.

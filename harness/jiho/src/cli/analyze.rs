@@ -170,7 +170,7 @@ fn text(takes: &[Take], differences: &[Difference]) -> String {
             let first = detections.first().map_or(0.0, |d| d.position / take.recorder.clock.rate.hz());
             let _ = writeln!(
                 text,
-                "  code {code:>2}: {} arrivals, {sure} of them sure; the first {first:.6} s in; score {:.2}, SNR {:.0} dB \
+                "  code {code}: {} arrivals, {sure} of them sure; the first {first:.6} s in; score {:.2}, SNR {:.0} dB \
                  (medians)",
                 detections.len(),
                 mean(|d| d.score),

@@ -86,10 +86,11 @@ fn take(
     let clock = SampleClock { start, rate: heard.clock_rate };
     let mut voices: Vec<(Code, Vec<Detection>)> = Vec::new();
     for &code in codes {
-        let own: Vec<Detection> = heard.detections.iter().copied().filter(|d| d.code == code).collect();
         // Pure tones are never sure: their correlation has many peaks. A whole time signal scores high nonetheless.
-        let found = |d: &Detection| d.is_sure() || (family == Family::Jiho && d.score >= 0.5 && d.peak_ratio >= 1.0);
-        if own.iter().any(found) {
+        let tone = |d: &Detection| family == Family::Jiho && d.score >= 0.5 && d.peak_ratio >= 1.0;
+        let of_code = |d: &&Detection| d.code == code && (d.is_possible() || tone(d));
+        let own: Vec<Detection> = heard.detections.iter().filter(of_code).copied().collect();
+        if own.iter().any(|d| d.is_sure() || tone(d)) {
             voices.push((code, own));
         }
     }

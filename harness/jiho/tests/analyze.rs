@@ -1,0 +1,148 @@
+//! `jiho analyze` on recordings that jiho did not make, and on files that are none.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn jiho(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_jiho")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn render(folder: &Path, code: &str, name: &str) {
+    let done = jiho(&["signal", "render", "--code", code, "--duration", "12s", "--out", name], folder);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Exit code, standard output and standard error.
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let error = text(&output.stderr);
+    assert!(!error.contains("panicked"), "{error}");
+    (output.status.code().unwrap(), text(&output.stdout), error)
+}
+
+fn differences(folder: &Path, files: &[&str]) -> Vec<Value> {
+    let (code, out, error) = said(&jiho(&[&["analyze", "--format", "json"], files].concat(), folder));
+    assert_eq!(code, 0, "{error}");
+    serde_json::from_str::<Value>(&out).unwrap()["differences"].as_array().unwrap().clone()
+}
+
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("-version").output().is_ok();
+    if !found {
+        println!("skipped: {program} is missing; scripts/test installs it");
+    }
+    found
+}
+
+/// Delays, rates, sample formats, channels and Opus by sox and ffmpeg alone: see scripts/make-analyze-fixtures.
+#[test]
+fn delays_made_by_sox_and_ffmpeg_are_found_within_a_tenth_of_a_millisecond() {
+    if !has("ffmpeg") || !has("sox") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    render(folder.path(), "5", "sent.wav");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/make-analyze-fixtures");
+    let made = Command::new(script).arg("sent.wav").arg("made").current_dir(folder.path()).status().unwrap();
+    assert!(made.success());
+    let truth = std::fs::read_to_string(folder.path().join("made/truth.csv")).unwrap();
+    let mut checked = 0;
+    for row in truth.lines().skip(1) {
+        let fields: Vec<&str> = row.splitn(5, ',').collect();
+        let [file, channel, delay_s, tolerance_s, note] = fields[..] else { panic!("{row}") };
+        let file = format!("made/{file}");
+        let take = format!("{file}#{channel}");
+        let found = differences(folder.path(), &["--against", "sent.wav", &file]);
+        let difference = found.iter().find(|d| d["to"] == *take).unwrap_or_else(|| panic!("{take}: nothing found"));
+        assert_eq!((&difference["expected"], &difference["heard"]), (&12.into(), &12.into()), "{take}: {note}");
+        for figure in ["min_ms", "median_ms", "max_ms"] {
+            let error_s = difference[figure].as_f64().unwrap() / 1000.0 - delay_s.parse::<f64>().unwrap();
+            assert!(error_s.abs() <= tolerance_s.parse().unwrap(), "{take}, {figure}: off by {error_s} s; {note}");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 8, "only {checked} files were made");
+}
+
+#[test]
+fn two_voices_at_one_ear_are_told_apart_and_compared_without_any_clock() {
+    if !has("sox") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    render(folder.path(), "2", "ana.wav");
+    render(folder.path(), "9", "ben.wav");
+    // Ben comes 1001 samples of 48 kHz later, 20.854 ms: sox pads before it resamples.
+    let commands = [
+        "sox ana.wav -r 44100 a.wav",
+        "sox ben.wav -r 44100 b.wav pad 1001s",
+        "sox -m -v 0.5 a.wav -v 0.4 b.wav ear.wav",
+    ];
+    for command in commands {
+        assert!(Command::new("sh").args(["-c", command]).current_dir(folder.path()).status().unwrap().success());
+    }
+    let found = differences(folder.path(), &["ear.wav"]);
+    let [difference] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&difference["from_code"], &difference["to_code"]), (&2.into(), &9.into()));
+    let error_ms = difference["median_ms"].as_f64().unwrap() - 1001.0 / 48.0;
+    assert!(error_ms.abs() < 0.02, "off by {error_ms} ms");
+}
+
+#[test]
+fn files_that_are_no_recordings_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    render(folder.path(), "0", "whole.wav");
+    let whole = std::fs::read(folder.path().join("whole.wav")).unwrap();
+    write("empty.wav", b"");
+    write("header-cut.wav", &whole[..30]);
+    write("no-samples.wav", &whole[..44]);
+    write("text.wav", b"This is not a sound file, whatever its name may say.");
+    for name in ["empty.wav", "header-cut.wav", "no-samples.wav", "text.wav", "nowhere.wav"] {
+        let (code, out, error) = said(&jiho(&["analyze", name], folder.path()));
+        assert_eq!(code, 2, "{name}: {error}");
+        assert!(out.is_empty() && error.contains(name), "{name}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "one message: {error}");
+    }
+}
+
+#[test]
+fn a_truncated_recording_is_read_as_far_as_it_goes_and_said_to_be_truncated() {
+    let folder = tempfile::tempdir().unwrap();
+    render(folder.path(), "0", "whole.wav");
+    let whole = std::fs::read(folder.path().join("whole.wav")).unwrap();
+    std::fs::write(folder.path().join("cut.wav"), &whole[..whole.len() / 2]).unwrap();
+    let (code, out, _) = said(&jiho(&["analyze", "cut.wav"], folder.path()));
+    assert_eq!(code, 0);
+    assert!(out.contains("code 0: 6 arrivals") && out.contains("warning"), "{out}");
+}
+
+#[test]
+fn a_recording_without_a_signal_measures_nothing_and_says_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    for (name, amplitude, says) in
+        [("silent.wav", 0.0, "silent"), ("tone.wav", 9_000.0, "no signal found (peak -11 dBFS)")]
+    {
+        let mut writer = hound::WavWriter::create(folder.path().join(name), spec).unwrap();
+        for n in 0..48_000 * 3 {
+            writer.write_sample((f64::from(n) * 0.11).sin().mul_add(amplitude, 0.0) as i16).unwrap();
+        }
+        writer.finalize().unwrap();
+        let (code, out, _) = said(&jiho(&["analyze", name], folder.path()));
+        assert_eq!(code, 4, "{name}: {out}");
+        assert!(out.contains(says), "{name}: {out}");
+    }
+}
