@@ -1,6 +1,6 @@
 //! `jiho hear`: a listener in a process of its own.
 
-use super::room::{PartArgs, Place, report, time_base};
+use super::room::{PartArgs, Place, TIME_BASE, report};
 use crate::exit::Exit;
 use crate::live::{part, sound};
 
@@ -10,24 +10,15 @@ use crate::live::{part, sound};
 /// concealment, and records the mix as its ear plays it. However the process ends, the recording can be read: even
 /// SIGKILL costs at most its last second.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  JIHO_TOKEN=secret jiho hear --relay 127.0.0.1:4000 --name lena
-  jiho hear --device default --duration 1m --out /tmp/microphone", after_long_help = long_help())]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{TIME_BASE}"))]
 pub(super) struct Args {
     #[command(flatten)]
     part: PartArgs,
 }
 
-fn long_help() -> String {
-    format!(
-        "Examples:
+const EXAMPLES: &str = "Examples:
   JIHO_TOKEN=secret jiho hear --relay 127.0.0.1:4000 --name lena
-  jiho hear --device default --duration 1m --out /tmp/microphone
-
-{}",
-        time_base()
-    )
-}
+  jiho hear --device default --duration 1m --out /tmp/microphone";
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let stayed = match args.part.place()? {

@@ -10,8 +10,9 @@ use jiho_relay::check_name;
 
 use super::print;
 use crate::exit::{Exit, UsageError};
-use crate::experiment::{LONGEST, duration_text, parse_duration};
-use crate::live::part::Stayed;
+use crate::experiment::{LONGEST, parse_duration};
+use crate::live::part::{Part, Stayed};
+use crate::live::sound::Sound;
 use crate::run::stamp;
 
 /// The room's codec: the same for everybody.
@@ -94,12 +95,12 @@ impl PartArgs {
         if let Some(device) = &self.device {
             let device = Some(device.clone()).filter(|id| id != "default");
             let rate = Rate(self.rate);
-            return Ok(Place::Device(crate::live::sound::Sound { device, name, rate, duration, out }));
+            return Ok(Place::Device(Sound { device, name, rate, duration, out }));
         }
         let (Some(relay), Some(token)) = (self.relay.clone(), self.token.clone()) else {
             return Err(UsageError::say("give the room with --relay and --token, or a sound device with --device"));
         };
-        Ok(Place::Room(crate::live::part::Part {
+        Ok(Place::Room(Part {
             relay,
             token,
             name,
@@ -115,8 +116,8 @@ impl PartArgs {
 
 /// Where somebody speaks or hears.
 pub(super) enum Place {
-    Room(crate::live::part::Part),
-    Device(crate::live::sound::Sound),
+    Room(Part),
+    Device(Sound),
 }
 
 /// Says what was left behind.
@@ -138,17 +139,13 @@ pub(super) fn parse_token(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("an empty token lets nobody in".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// For help: how times of several processes go together.
-pub(super) fn time_base() -> String {
-    format!(
-        "Files: ear-NAME.wav with its sidecar, emissions.csv, packets.csv and run.json. Times count from the process's own
-start; run.json and the sidecar say when that was by the wall clock (started_unix_ns), by which `jiho analyze` brings
-the folders of several processes onto one time line. On one host all share one clock, and nothing is lost (bound 0).
-Between hosts a delay is known only as well as their wall clocks agree: synchronise them (chrony, PTP); jiho does not
-know how well that went, and says so. A folder that goes on for {} is split into several by starting again.
+/// For help: what is left behind, and how times of several processes go together.
+pub(super) const TIME_BASE: &str = "\
+Files: ear-NAME.wav with its sidecar, emissions.csv, packets.csv and run.json. Times count from the process's own start;
+run.json and the sidecar say when that was by the wall clock (started_unix_ns), by which `jiho analyze` brings the
+folders of several processes onto one time line. On one host all share one clock, and nothing is lost (bound 0). Between
+hosts a delay is known only as well as their wall clocks agree: synchronise them (chrony, PTP); jiho does not know how
+well that went, and says so.
 
-Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use; what was recorded until
-then is kept. 2 for wrong usage.",
-        duration_text(LONGEST)
-    )
-}
+Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use or a device cannot be had;
+what was recorded until then is kept. 2 for wrong usage. 4 if not one beep was sounded.";

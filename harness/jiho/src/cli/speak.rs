@@ -3,7 +3,7 @@
 use jiho_analysis::signal::{Code, Signal};
 use jiho_analysis::units::Nanos;
 
-use super::room::{PartArgs, Place, report, time_base};
+use super::room::{PartArgs, Place, TIME_BASE, report};
 use super::signal::parse_code;
 use crate::exit::Exit;
 use crate::experiment::parse_duration;
@@ -15,10 +15,7 @@ use crate::live::{part, sound};
 /// ear. Beeps keep to whole periods of the wall clock, so that several speakers sound at the same instants, whenever
 /// each was started.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  JIHO_TOKEN=secret jiho speak --relay 127.0.0.1:4000 --name ana --duration 20s
-  JIHO_TOKEN=secret jiho speak --relay 127.0.0.1:4000 --name ben --code 1 --duration 20s
-  jiho speak --device default --duration 1m", after_long_help = long_help())]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{TIME_BASE}"))]
 pub(super) struct Args {
     #[command(flatten)]
     part: PartArgs,
@@ -36,17 +33,10 @@ pub(super) struct Args {
     apart: bool,
 }
 
-fn long_help() -> String {
-    format!(
-        "Examples:
+const EXAMPLES: &str = "Examples:
   JIHO_TOKEN=secret jiho speak --relay 127.0.0.1:4000 --name ana --duration 20s
   JIHO_TOKEN=secret jiho speak --relay 127.0.0.1:4000 --name ben --code 1 --duration 20s
-  jiho speak --device default --duration 1m
-
-{}",
-        time_base()
-    )
-}
+  jiho speak --device default --duration 1m";
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Args { part, code, period, spread, apart } = args;

@@ -75,10 +75,11 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
         return Err(discarded(record, error.into()));
     }
     // The cause before its consequences: a full disk ends the engine, an engine that ended gives up its seat.
-    let outcome = kept.map(drop).and(report.outcome.as_ref().map(|()| ()).map_err(|e| anyhow::anyhow!("{e}")));
-    let outcome = outcome.and(stayed.map_err(anyhow::Error::from));
-    let folder = record.finish(&[report], outcome.as_ref().err().map(ToString::to_string))?;
-    if let Err(error) = outcome {
+    let threads = [report];
+    let played = threads[0].outcome.as_ref().err().map(|error| anyhow::anyhow!("{error}"));
+    let failure = kept.err().or(played).or(stayed.err().map(anyhow::Error::from));
+    let folder = record.finish(&threads, failure.as_ref().map(ToString::to_string))?;
+    if let Some(error) = failure {
         return Err(error.context(format!("ended early; what was recorded is in {}", folder.path().display())));
     }
     let beeps = beeps.iter().filter(|beep| beep.at <= lasted).count();

@@ -1,0 +1,259 @@
+//! A room of separate processes: relay, speakers and listeners as one starts them from a shell.
+#![cfg(unix)]
+// Helpers of tests fail as tests do, wherever they stand, and say why they skip.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use jiho::report::run_json::RunJson;
+use jiho::run::folder::Folder;
+use jiho::run::measure::{Findings, Listening, measure};
+use jiho_analysis::arrivals::{Status, UNKNOWN_CODEC_SD};
+use jiho_analysis::signal::Family;
+use jiho_analysis::units::{Nanos, RunTime};
+use jiho_drivers::sidecar::Sidecar;
+use nix::sys::signal::Signal;
+use support::{Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
+
+fn measured(folders: &[Folder]) -> Findings {
+    let listening = Listening { family: Family::Voiced, codec_sd: UNKNOWN_CODEC_SD };
+    measure(folders, "processes", listening, &|_| {}).unwrap()
+}
+
+fn duration_of(folder: &Path, name: &str) -> (Sidecar, Nanos) {
+    let recording = folder.join(name).join(format!("ear-{name}.wav"));
+    let reader = hound::WavReader::open(&recording).unwrap();
+    let length = Nanos::from_secs_f64(f64::from(reader.duration()) / f64::from(reader.spec().sample_rate));
+    (Sidecar::read(&recording.with_extension("json")).unwrap(), length)
+}
+
+#[test]
+fn whoever_is_there_hears_every_beep_after_a_plausible_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let lena = room.enter(dir.path(), "lena", "hear");
+    let ana = room.enter(dir.path(), "ana", "speak --code 0 --duration 8s");
+    let ben = room.enter(dir.path(), "ben", "speak --code 1 --duration 8s");
+    for speaker in [ana, ben] {
+        let ended = speaker.end();
+        assert!(ended.status.success() && ended.out.contains("beeps, all in "), "{ended:?}");
+    }
+    let ended = lena.interrupt();
+    assert!(ended.status.success(), "{ended:?}");
+    let ended = room.relay.interrupt();
+    assert!(ended.status.success() && ended.out.contains("forwarded"), "{ended:?}");
+    for line in ["lena came in", "ana came in", "ben left"] {
+        assert!(ended.err.contains(line), "{ended:?}");
+    }
+
+    let names = ["lena", "ana", "ben"];
+    let folders = names.map(|name| folder(dir.path(), name));
+    let findings = measured(&folders);
+    let first_unix = RunJson::read(&folders[0].run_json()).unwrap().host.unwrap().started_unix_ns;
+    // All were present from when the last one's ear had opened, and a little, until the first one's closed, less a
+    // delay.
+    let presence = names.map(|name| {
+        let (sidecar, length) = duration_of(dir.path(), name);
+        let start = sidecar.start + Nanos(sidecar.started_unix_ns - first_unix);
+        (start + Nanos::from_millis(500), start + length - Nanos::from_millis(700))
+    });
+    let from = presence.iter().map(|(from, _)| *from).max().unwrap();
+    let to = presence.iter().map(|(_, to)| *to).min().unwrap();
+    let present = |at: RunTime| from <= at && at <= to;
+
+    let pairs: Vec<_> = findings.pairs().collect();
+    assert_eq!(pairs.len(), 4, "two speakers at lena, and each at the other");
+    for (recorder, speaker, pair) in &pairs {
+        let common = || pair.observations.iter().zip(&pair.paths).filter(|(o, _)| present(o.emission.at));
+        assert!(common().count() >= 4, "{} beeps of {}", common().count(), speaker.name);
+        for (observation, path) in common() {
+            let at = format!("{} at {}: {observation:?}, {path:?}", speaker.name, recorder.name);
+            assert_eq!(observation.status, Status::Heard, "{at}");
+            let delay = observation.delay.unwrap().value;
+            assert!(Nanos::ZERO < delay && delay < Nanos::from_millis(500), "{at}");
+            // Packets of both folders are on the same time line: 20 ms of packetisation, the network, the jitter
+            // buffer, and 6.5 ms of look-ahead make what was heard.
+            let packets = path.unwrap().mouth_to_ear() + Nanos::from_micros(6_500);
+            assert!((delay - packets).abs() < Nanos::from_millis(3), "{at}");
+        }
+        assert_eq!(recorder.flaws, Vec::<String>::new());
+    }
+
+    let [ana, ben] = [0, 1].map(|speaker| &findings.speakers[speaker].emissions);
+    let both = ana[0].at.max(ben[0].at)..=ana[ana.len() - 1].at.min(ben[ben.len() - 1].at);
+    let [ana, ben] = [ana, ben]
+        .map(|beeps| beeps.iter().map(|beep| beep.at).filter(|at| both.contains(at)).collect::<Vec<RunTime>>());
+    assert!(ana.len() >= 4 && ana == ben, "together whenever each was started: {ana:?} {ben:?}");
+}
+
+#[test]
+fn a_killed_listener_keeps_all_but_its_last_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut room = Room::open(dir.path());
+    let _ana = room.enter(dir.path(), "ana", "speak");
+    let lena = room.enter(dir.path(), "lena", "hear");
+    wait_for_sound(dir.path(), "lena", 4.0);
+    let killed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    lena.signal(Signal::SIGKILL);
+    assert_eq!(lena.end().status.code(), None);
+    room.relay.wait_for("lena left");
+
+    let (sidecar, length) = duration_of(dir.path(), "lena");
+    assert!(!sidecar.complete && length.as_secs_f64() <= seconds_of_sound(dir.path(), "lena"));
+    let ended = Nanos(sidecar.started_unix_ns) + sidecar.start.since_start() + length;
+    let lost = Nanos::from(killed) - ended;
+    assert!(lost < Nanos::from_secs(1), "lost {lost}");
+
+    let recording = dir.path().join("lena/ear-lena.wav");
+    let samples: Vec<i16> = hound::WavReader::open(&recording).unwrap().samples().map(Result::unwrap).collect();
+    assert!(samples.iter().any(|&sample| sample.unsigned_abs() > 1000), "ana is in it");
+    let run = RunJson::read(&folder(dir.path(), "lena").run_json()).unwrap();
+    assert!(run.partial, "run.json says that it did not come to its end");
+    for (tool, arguments) in [
+        ("soxi", ["-D"].as_slice()),
+        ("ffprobe", &["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]),
+    ] {
+        let Ok(output) = Command::new(tool).args(arguments).arg(&recording).output() else {
+            eprintln!("not checked with {tool}: it is not installed");
+            continue;
+        };
+        let seconds: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+        assert!((seconds - length.as_secs_f64()).abs() < 0.001, "{tool}: {seconds} s of {length}");
+    }
+}
+
+#[test]
+fn an_interrupted_listener_completes_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    for (name, signal) in [("lena", Signal::SIGINT), ("lou", Signal::SIGTERM)] {
+        let listener = room.enter(dir.path(), name, "hear");
+        wait_for_sound(dir.path(), name, 1.0);
+        listener.signal(signal);
+        let ended = listener.end();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        let (sidecar, length) = duration_of(dir.path(), name);
+        assert!(sidecar.complete);
+        assert_eq!(sidecar.rate.span(sidecar.samples as i64), length);
+        let run = RunJson::read(&folder(dir.path(), name).run_json()).unwrap();
+        assert!(!run.partial && run.failures.is_empty(), "{run:?}");
+    }
+}
+
+#[test]
+fn a_wrong_token_is_refused_in_one_message_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut room = Room::open(dir.path());
+    let attempt = format!("hear --relay {} --token wrong --name eve --out eve", room.control);
+    let ended = Process::jiho(dir.path(), &attempt).end();
+    assert_eq!(ended.status.code(), Some(1));
+    let message = format!("jiho: relay {}: the relay refused us: the token is not the room's", room.control);
+    assert_eq!(ended.err, message);
+    assert!(!dir.path().join("eve").exists());
+    room.relay.wait_for("refused \"eve\": the token is not the room's");
+}
+
+#[test]
+fn a_taken_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let _lena = room.enter(dir.path(), "lena", "hear");
+    let attempt = format!("hear --relay {} --name lena --out other", room.control);
+    let ended = Process::jiho(dir.path(), &attempt).end();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.err.ends_with("somebody named lena is in the room already"), "{ended:?}");
+}
+
+#[test]
+fn nobody_at_the_address_is_said_with_the_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for verb in ["speak", "hear", "join --role listener --media 127.0.0.1:6000"] {
+        let ended = Process::jiho(dir.path(), &format!("{verb} --relay {nobody} --name lena")).end();
+        assert_eq!(ended.status.code(), Some(1), "{verb}");
+        let message = format!("relay {nobody}: nobody listens there; start it with `jiho relay`, or check the port");
+        assert_eq!(ended.err, format!("jiho: {message}"));
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn somebody_who_does_not_answer_is_no_relay() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let ended = Process::jiho(dir.path(), &format!("hear --relay {address} --name lena --out lena")).end();
+    assert_eq!(ended.status.code(), Some(1));
+    let message = format!("relay {address}: somebody listens there, and did not answer within 3 s");
+    assert!(ended.err.contains(&message), "{ended:?}");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    let control = TcpListener::bind("127.0.0.1:0").unwrap();
+    let media = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (tcp, udp) = (control.local_addr().unwrap(), media.local_addr().unwrap());
+    let attempts = [
+        (format!("relay --control {tcp} --media 127.0.0.1:0"), format!("TCP address {tcp}")),
+        (format!("relay --control 127.0.0.1:0 --media {udp}"), format!("UDP address {udp}")),
+        (format!("hear --relay {tcp} --name lena --media {udp}"), format!("UDP address {udp}")),
+    ];
+    for (attempt, address) in attempts {
+        let ended = Process::jiho(dir.path(), &attempt).end();
+        assert_eq!(ended.status.code(), Some(1), "{attempt}");
+        let mend = "another program has that port; stop it, name another port, or port 0 for any free one";
+        assert!(ended.err.starts_with(&format!("jiho: cannot use {address}: {mend}")), "{ended:?}");
+        assert_eq!(ended.err.lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_relay_counts_what_strangers_send_and_forwards_none_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    stranger.send_to(&[0x80; 92], &room.media).unwrap();
+    let ended = room.relay.interrupt();
+    let counts: Vec<Vec<&str>> = ended.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(counts[0], ["received", "1"]);
+    assert_eq!(counts[1], ["forwarded", "0"]);
+    assert_eq!(counts[2][..3], ["from", "strangers", "1"]);
+}
+
+#[test]
+fn when_the_relay_goes_away_what_was_recorded_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let lena = room.enter(dir.path(), "lena", "hear");
+    wait_for_sound(dir.path(), "lena", 1.0);
+    room.relay.signal(Signal::SIGKILL);
+    let ended = lena.end();
+    assert_eq!(ended.status.code(), Some(1));
+    let last = ended.err.lines().last().unwrap();
+    assert!(last.starts_with("jiho: ended early; what was recorded is in lena: relay "), "{last}");
+    assert!(last.contains("the connection to the relay is gone"), "{last}");
+    let (sidecar, length) = duration_of(dir.path(), "lena");
+    assert!(sidecar.complete && length > Nanos::from_millis(900), "{length}");
+    let run = RunJson::read(&folder(dir.path(), "lena").run_json()).unwrap();
+    assert!(run.partial && run.failures[0].contains("the connection to the relay is gone"), "{run:?}");
+}
+
+#[test]
+fn two_folders_of_one_name_cannot_belong_to_one_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let ended = room.enter(dir.path(), "ana", "speak --duration 3s").end();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(!rows(&dir.path().join("ana/emissions.csv")).is_empty());
+    let twice = [folder(dir.path(), "ana"), folder(dir.path(), "ana")];
+    let listening = Listening { family: Family::Voiced, codec_sd: UNKNOWN_CODEC_SD };
+    let error = measure(&twice, "twice", listening, &|_| {}).unwrap_err().to_string();
+    assert!(error.contains("another folder holds a speaker named ana too"), "{error}");
+}

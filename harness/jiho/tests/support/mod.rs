@@ -1,0 +1,159 @@
+//! Processes of a room, for tests: started, waited for by what they say, stopped by signals, and never left behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use jiho::run::folder::Folder;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub(crate) const TOKEN: &str = "the room's secret";
+
+/// Whatever does not happen within this time never will, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A child process. Dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+    said: Arc<(Mutex<Vec<String>>, Condvar)>,
+    standard_error: Option<JoinHandle<()>>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Process {
+    /// Starts `jiho` with arguments, as one would type them.
+    pub(crate) fn jiho(folder: &Path, arguments: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jiho"));
+        command.args(arguments.split_whitespace()).current_dir(folder).env("JIHO_TOKEN", TOKEN);
+        Self::start(command)
+    }
+
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let heard = said.clone();
+        let standard_error = thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.0.lock().unwrap().push(line);
+                heard.1.notify_all();
+            }
+        });
+        Self { child, said, standard_error: Some(standard_error) }
+    }
+
+    /// Waits until a line on standard error contains `words`, and gives that line.
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
+        let (lines, changed) = &*self.said;
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = lines.lock().unwrap();
+        loop {
+            if let Some(line) = lines.iter().find(|line| line.contains(words)) {
+                return line.clone();
+            }
+            let over = self.child.try_wait().unwrap().is_some();
+            assert!(!over && Instant::now() < deadline, "nobody said {words:?}: {lines:#?}");
+            lines = changed.wait_timeout(lines, Duration::from_millis(100)).unwrap().0;
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "still running: {:#?}", self.said.0.lock().unwrap());
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.standard_error.take().unwrap().join().unwrap();
+        let err = self.said.0.lock().unwrap().join("\n");
+        Ended { status, out, err }
+    }
+
+    /// Ctrl-C, and its end.
+    pub(crate) fn interrupt(self) -> Ended {
+        self.signal(Signal::SIGINT);
+        self.end()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already, or it has no reason to go on.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A relay on free ports.
+pub(crate) struct Room {
+    pub(crate) relay: Process,
+    /// Its control address.
+    pub(crate) control: String,
+    /// Its media address.
+    pub(crate) media: String,
+}
+
+impl Room {
+    pub(crate) fn open(folder: &Path) -> Self {
+        let mut relay = Process::jiho(folder, "relay --control 127.0.0.1:0 --media 127.0.0.1:0");
+        let ready = relay.wait_for("relay ready: ");
+        let (_, addresses) = ready.split_once("relay ready: control ").unwrap();
+        let (control, media) = addresses.split_once(", media ").unwrap();
+        Self { control: control.to_owned(), media: media.to_owned(), relay }
+    }
+
+    /// Somebody who takes part, once they are in the room. `arguments` begin with the verb; `name` is also the folder.
+    pub(crate) fn enter(&self, folder: &Path, name: &str, arguments: &str) -> Process {
+        let part = format!("{arguments} --relay {} --name {name} --out {name}", self.control);
+        let mut process = Process::jiho(folder, &part);
+        process.wait_for(&format!("{name} is in the room"));
+        process
+    }
+}
+
+/// Rows of a table of a run's folder, by column.
+pub(crate) fn rows(table: &Path) -> Vec<BTreeMap<String, String>> {
+    csv::Reader::from_path(table).unwrap().deserialize().map(Result::unwrap).collect()
+}
+
+pub(crate) fn folder(of: &Path, name: &str) -> Folder {
+    Folder::open(&of.join(name)).unwrap()
+}
+
+/// How much sound somebody's recording holds by now, in seconds.
+pub(crate) fn seconds_of_sound(of: &Path, name: &str) -> f64 {
+    let recording = of.join(name).join(format!("ear-{name}.wav"));
+    // 16 bits at 48 kHz, and a header that does not count.
+    fs::metadata(recording).map_or(0.0, |file| file.len() as f64 / 96_000.0)
+}
+
+/// Waits until it holds so many.
+pub(crate) fn wait_for_sound(of: &Path, name: &str, seconds: f64) {
+    let deadline = Instant::now() + PATIENCE;
+    while seconds_of_sound(of, name) < seconds {
+        assert!(Instant::now() < deadline, "{name} records no {seconds} s");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
