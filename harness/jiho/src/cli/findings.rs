@@ -28,6 +28,7 @@ pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[Strin
         Exit::Inconclusive => {
             Some("Inconclusive: some pair was heard too seldom, or too doubtfully, for its figures to be relied on.")
         }
+        Exit::Nothing if findings.speakers.is_empty() => Some("Nothing was measured: no beep was sent."),
         Exit::Nothing => Some("Nothing was measured: no beep was heard anywhere."),
         _ => None,
     };

@@ -97,3 +97,60 @@ fn content(path: &Path, error: csv::Error) -> TableError {
         other => TableError::Io { path, source: std::io::Error::other(format!("{other:?}")) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        name: String,
+        delay_ns: Option<i64>,
+    }
+
+    fn rows() -> Vec<Row> {
+        let named = |name: &str, delay_ns| Row { name: name.to_owned(), delay_ns };
+        vec![named("ana", Some(-5)), named("ben, the second", None), named("lena", Some(123_456))]
+    }
+
+    fn read_text(text: &[u8]) -> Result<Vec<Row>, TableError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("delays.csv");
+        std::fs::write(&path, text).unwrap();
+        Table::read(&path)
+    }
+
+    fn written() -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("delays.csv");
+        Table::write(&path, rows()).unwrap();
+        std::fs::read(&path).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_missing_is_empty() {
+        assert_eq!(String::from_utf8(written()).unwrap().lines().nth(2), Some("\"ben, the second\","));
+        assert_eq!(read_text(&written()).unwrap(), rows());
+    }
+
+    #[test]
+    fn a_row_that_a_crash_cut_short_is_left_out_wherever_it_was_cut() {
+        let whole = written();
+        let ends: Vec<usize> = (0..whole.len()).filter(|&n| whole[n] == b'\n').collect();
+        for cut in 0..=whole.len() {
+            // The header, then the rows.
+            let complete = ends.iter().filter(|&&end| end < cut).count().saturating_sub(1);
+            assert_eq!(read_text(&whole[..cut]).unwrap(), rows()[..complete], "cut after {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_no_number_is_named_with_its_file_and_line() {
+        let error = read_text(b"name,delay_ns\nana,5\nben,soon\n").unwrap_err().to_string();
+        for words in ["delays.csv", "line: 3", "changed by hand"] {
+            assert!(error.contains(words), "{words:?} is not in {error}");
+        }
+    }
+}

@@ -57,7 +57,7 @@ fn heard(name: &str, tier: &Tier) -> Option<String> {
     Some(match heard {
         // The figures are then over what is ambiguous.
         0 => format!(
-            "{name} heard {}, none of them for sure; at best {when} after they were sounded.",
+            "{name} heard {}, none of them for sure; most likely {when} after they were sounded.",
             of_expected(ambiguous)
         ),
         _ => format!("{name} heard {}, {when} after they were sounded.", of_expected(heard)),

@@ -98,8 +98,9 @@ pub fn run(
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
     let played = play(experiment, world, &keeper, clock, &told);
-    let kept = keeper.finish();
-    let ((threads, interrupted), kept) = (played?, kept?);
+    // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
+    let kept = keeper.finish()?;
+    let (threads, interrupted) = played?;
     let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
     run.write(&folder.run_json())?;
     let seconds = total.as_secs_f64() * (experiment.speakers.len() + experiment.listeners.len()) as f64;

@@ -1,0 +1,18 @@
+//! `jiho run` as its users meet it: an experiment's file goes in; a folder, a report and an exit code come out.
+//!
+//! What is true is computed here, from the experiment and from the packets' stamps, without the code that measures.
+
+// Helpers of tests are tests, and say what they found.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+mod constant_links;
+mod interrupted;
+mod loopback;
+mod lossy_links;
+mod nothing_heard;
+mod repeatable;
+mod report_on_terminal;
+mod room;
+mod time_signal;
+mod truth;
+mod wrong_input;

@@ -1,0 +1,54 @@
+//! The literal time signal: what it can say, and that it says how little that is.
+
+use crate::room::{Ran, run};
+use crate::truth::{OPUS_LOOKAHEAD_NS, Ways};
+
+fn experiment(codec: &str, link: &str) -> String {
+    format!(
+        "name = \"time-signal\"\n[run]\nduration = \"61s\"\n[signal.jiho]\ncycle = \"10s\"\n[media]\n{codec}\n\
+         [link.default]\ndelay = \"20ms\"\n{link}\n\
+         [[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n[[listener]]\nname = \"lena\"\n"
+    )
+}
+
+const L16: &str = "codec.l16 = {}";
+const OPUS: &str = "codec.opus = { bitrate_bps = 32000, application = \"voip\" }";
+
+/// Three marks of each speaker at the other one and at the listener, each within the interval that is stated.
+fn assert_each_within_its_interval(ran: &Ran, codec_ns: i64) {
+    let ways = Ways::of(ran);
+    let emissions = ran.emissions();
+    let delays = ran.delays();
+    assert_eq!(delays.len(), 3 * 4, "nobody is taken to hear an own mark, or to be heard in another's turn");
+    for row in &delays {
+        assert_eq!((row.status.as_str(), row.reason.as_deref()), ("ambiguous", Some("second_peak")), "{row:?}");
+        let sent = emissions.iter().find(|e| (&e.speaker, e.beep) == (&row.speaker, row.beep)).unwrap();
+        let (least, greatest) = ways.of_beep(&row.speaker, &row.recorder, sent.sent_ns).delay_ns.unwrap();
+        assert_eq!(least, greatest);
+        let truth = least + codec_ns;
+        assert!(row.low_ns.unwrap() <= truth && truth <= row.high_ns.unwrap(), "not {truth} ns: {row:?}");
+    }
+    let arrivals = ran.arrivals();
+    assert_eq!(arrivals.len(), delays.len(), "side lobes of a tone are no arrivals");
+    assert!(arrivals.iter().all(|arrival| arrival.rank == 1));
+}
+
+#[test]
+fn time_signals_of_tones_are_heard_in_turn_and_called_ambiguous() {
+    for (codec, codec_ns) in [(L16, 0), (OPUS, OPUS_LOOKAHEAD_NS)] {
+        let ran = run(&experiment(codec, ""), &["--on", "sim"]);
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        assert_each_within_its_interval(&ran, codec_ns);
+        for words in ["0/3, 3 ambiguous", "none of them for sure", "This time signal is for people", "[signal.voiced]"]
+        {
+            assert!(ran.stdout.contains(words), "{words:?} is not in\n{}", ran.stdout);
+        }
+        assert!(!ran.stdout.contains("hear themselves"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn time_signals_of_tones_stay_within_their_intervals_when_packets_are_lost() {
+    let ran = run(&experiment(OPUS, "loss = \"1%\"\njitter.normal = \"2ms\""), &["--on", "sim"]);
+    assert_each_within_its_interval(&ran, OPUS_LOOKAHEAD_NS);
+}
