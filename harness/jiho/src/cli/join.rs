@@ -50,11 +50,13 @@ ffmpeg speaks: a WAV file, as RTP from the seat's address to the one that `seat 
     -f rtp -rtpflags skip_rtcp 'rtp://127.0.0.1:4005?localrtpport=6000'
 
 ffmpeg hears one speaker, by the session description. Its port and the next one must be free:
-  jiho join --relay 127.0.0.1:4000 --name rec --role listener --media 127.0.0.1:6010 --hear ana --sdp rec.sdp
+  jiho join --relay 127.0.0.1:4000 --name rec --role listener --media 127.0.0.1:6010 \\
+    --hear ana --sdp rec.sdp
   ffmpeg -protocol_whitelist file,udp,rtp -i rec.sdp rec.wav
 
 With the wall clock as time base the recording says when each packet came, so that delays can be measured from it:
-  ffmpeg -protocol_whitelist file,udp,rtp -use_wallclock_as_timestamps 1 -i rec.sdp -copyts -c:a pcm_s16le rec.mka
+  ffmpeg -protocol_whitelist file,udp,rtp -use_wallclock_as_timestamps 1 -i rec.sdp \\
+    -copyts -c:a pcm_s16le rec.mka
   ffprobe -show_entries packet=pts_time,size rec.mka
 
 Exit codes: 1 if the relay does not answer, refuses us or goes away; 2 for wrong usage.";

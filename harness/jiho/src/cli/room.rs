@@ -141,11 +141,11 @@ pub(super) fn parse_token(text: &str) -> Result<String, String> {
 
 /// For help: what is left behind, and how times of several processes go together.
 pub(super) const TIME_BASE: &str = "\
-Files: ear-NAME.wav with its sidecar, emissions.csv, packets.csv and run.json. Times count from the process's own start;
-run.json and the sidecar say when that was by the wall clock (started_unix_ns), by which `jiho analyze` brings the
-folders of several processes onto one time line. On one host all share one clock, and nothing is lost (bound 0). Between
-hosts a delay is known only as well as their wall clocks agree: synchronise them (chrony, PTP); jiho does not know how
-well that went, and says so.
+Files: ear-NAME.wav with its sidecar, emissions.csv, packets.csv and run.json. Times count from the process's own \
+start; run.json and the sidecar say when that was by the wall clock (started_unix_ns), by which `jiho analyze` brings \
+the folders of several processes onto one time line. On one host all share one clock, and nothing is lost (bound 0). \
+Between hosts a delay is known only as well as their wall clocks agree: synchronise them (chrony, PTP); jiho does not \
+know how well that went, and says so.
 
-Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use or a device cannot be had;
-what was recorded until then is kept. 2 for wrong usage. 4 if not one beep was sounded.";
+Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use, or a device cannot be \
+had; what was recorded until then is kept. 2 for wrong usage. 4 if not one beep was sounded.";

@@ -154,12 +154,11 @@ async fn fetch(
             let clock = SampleClock { start, rate: sound.rate };
             kept(records.event(start, Event::EarOpened { clock }))?;
         }
-        loop {
-            let first = stream.read(&mut samples);
-            if samples.is_empty() {
-                break;
-            }
+        let mut first = stream.read(&mut samples);
+        // A device that runs faster than time must not go on for ever.
+        while !samples.is_empty() && record.clock.now() < end {
             kept(records.ear(first, &samples))?;
+            first = stream.read(&mut samples);
         }
     }
     Ok(())
