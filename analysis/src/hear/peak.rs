@@ -30,9 +30,16 @@ pub(super) fn refine(values: &[f32], index: usize) -> Peak {
     }
     let sign = value.signum();
     let at = |step: isize| sign * interpolate(values, index, step);
-    let grid = GRID as isize;
-    let best = (-grid..=grid).max_by(|&a, &b| at(a).total_cmp(&at(b))).unwrap_or(0);
-    let (before, top, after) = (at(best - 1), at(best), at(best + 1));
+    // There is one peak within a sample to either side: narrowing down finds it.
+    let (mut best, mut top, mut stride) = (0, at(0), GRID as isize / 2);
+    while stride > 0 {
+        for step in [best - stride, best + stride] {
+            let value = at(step);
+            (best, top) = if value > top { (step, value) } else { (best, top) };
+        }
+        stride /= 2;
+    }
+    let (before, after) = (at(best - 1), at(best + 1));
     let curvature = before - 2.0 * top + after;
     let vertex = if curvature < 0.0 { (0.5 * (before - after) / curvature).clamp(-0.5, 0.5) } else { 0.0 };
     Peak {

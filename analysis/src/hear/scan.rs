@@ -1,5 +1,7 @@
 //! Peaks of one code's correlation: candidates for arrivals.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::peak::{self, REACH};
@@ -162,10 +164,13 @@ impl Scanner {
             return;
         }
         let end = self.values.len() - reach;
-        for index in reach..end {
-            if let Some(candidate) = self.candidate(index) {
-                found(candidate);
+        let mut from = reach;
+        while from < end {
+            let to = (from + STRIDE).min(end);
+            if self.stands_out(from..to) {
+                (from..to).filter_map(|index| self.candidate(index)).for_each(&mut *found);
             }
+            from = to;
         }
         self.values.drain(..end - reach);
         self.energy.drain(..end - reach);
@@ -177,11 +182,17 @@ impl Scanner {
         self.push(&silence, &silence, found);
     }
 
+    /// Whether any value in a range is above the noise; without a branch, so that many are looked at at once.
+    fn stands_out(&self, range: Range<usize>) -> bool {
+        let (values, energy) = (&self.values[range.clone()], &self.energy[range]);
+        values.iter().zip(energy).fold(false, |any, (value, energy)| any | above_noise(*value, *energy))
+    }
+
     fn candidate(&self, index: usize) -> Option<Candidate> {
         let height = self.values[index].abs();
         // Below −100 dBFS there is nothing but rounding.
         let energy = self.energy[index];
-        if height * height < LEAST_SCORE * LEAST_SCORE * energy || energy < 1e-7 || !self.is_local_peak(index) {
+        if !above_noise(height, energy) || energy < 1e-7 || !self.is_local_peak(index) {
             return None;
         }
         let lobe = index - self.main_lobe..=index + self.main_lobe;
@@ -213,14 +224,30 @@ impl Scanner {
 
     fn rival(&self, index: usize) -> (usize, f32) {
         let before = index - self.rival_reach + 1..index - self.main_lobe;
-        let after = index + self.main_lobe + 1..index + self.rival_reach;
-        before
-            .chain(after)
-            .filter(|&other| other + 1 < self.values.len() && other > 0)
-            .map(|other| (other, self.values[other].abs()))
-            .fold(
-                (index, 0.0),
-                |best, rival| if rival.1 > best.1 && self.is_local_peak(rival.0) { rival } else { best },
-            )
+        let after = index + self.main_lobe + 1..(index + self.rival_reach).min(self.values.len() - 1);
+        let mut best = (index, 0.0);
+        for mut range in [before, after] {
+            while !range.is_empty() {
+                let stretch = range.start..(range.start + STRIDE).min(range.end);
+                range.start = stretch.end;
+                let highest = self.values[stretch.clone()].iter().fold(0.0f32, |highest, v| highest.max(v.abs()));
+                if highest > best.1 {
+                    let peaks = stretch.filter(|&other| self.is_local_peak(other));
+                    best = peaks.map(|other| (other, self.values[other].abs())).fold(best, higher);
+                }
+            }
+        }
+        best
     }
+}
+
+/// Values that are looked at together.
+const STRIDE: usize = 64;
+
+fn above_noise(value: f32, energy: f32) -> bool {
+    value * value >= LEAST_SCORE * LEAST_SCORE * energy
+}
+
+fn higher(best: (usize, f32), other: (usize, f32)) -> (usize, f32) {
+    if other.1 > best.1 { other } else { best }
 }
