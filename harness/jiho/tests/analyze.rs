@@ -1,5 +1,6 @@
 //! `jiho analyze` on recordings that jiho did not make, and on files that are none.
-#![allow(clippy::unwrap_used)] // helpers of tests are tests
+// Helpers of tests are tests, and say what they skip.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,7 +33,7 @@ fn differences(folder: &Path, files: &[&str]) -> Vec<Value> {
 fn has(program: &str) -> bool {
     let found = Command::new(program).arg("-version").output().is_ok();
     if !found {
-        println!("skipped: {program} is missing; scripts/test installs it");
+        eprintln!("skipped: {program} is not installed (scripts/setup --tests installs it)");
     }
     found
 }
