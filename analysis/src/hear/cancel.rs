@@ -15,6 +15,8 @@ const PASSES: usize = 3;
 /// However well the others explain the sound, this part of its energy is held to be unexplained: codecs bend a
 /// signal, and what they leave of one speaker must not be taken for a faint other one.
 const LEAST_REST: f64 = 0.03;
+/// Values to either side of a peak among which its top may lie once the others are taken out.
+const MIDDLE: usize = 4;
 /// What stands beside a higher peak is kept with this score: an echo.
 const ECHO_SCORE: f64 = 0.30;
 
@@ -70,6 +72,9 @@ impl Cancellation {
         order.sort_by(|&a, &b| clearness(&group[b]).total_cmp(&clearness(&group[a])));
         let mut believed: Vec<(usize, Heard)> = Vec::new();
         for own in order {
+            if self.is_shadow(&group[own], group, &believed) {
+                continue;
+            }
             let heard = self.without_others(&group[own], group, &believed);
             if heard.value.abs() >= heard.rival || heard.value.powi(2) >= ECHO_SCORE.powi(2) * heard.energy {
                 self.learn(group[own].0);
@@ -88,6 +93,21 @@ impl Cancellation {
         believed.into_iter().map(|(own, heard)| (group[own].0, heard)).collect()
     }
 
+    /// A quick look at the peak's middle, without the others: most candidates are shadows, and fade to far less.
+    fn is_shadow(&self, own: &(usize, Candidate), group: &[(usize, Candidate)], believed: &[(usize, Heard)]) -> bool {
+        let (code, candidate) = own;
+        let mut middle = candidate.values[MARGIN - MIDDLE..=MARGIN + MIDDLE].to_vec();
+        let others = believed.iter().filter(|(other, _)| group[*other].0 != *code);
+        let explained: f64 = others
+            .map(|(other, heard)| {
+                self.take_out(&mut middle, candidate.index as i64 - MIDDLE as i64, *code, group[*other].0, *heard)
+            })
+            .sum();
+        let rest = (f64::from(candidate.energy) - explained).max(LEAST_REST * f64::from(candidate.energy));
+        let height = f64::from(middle.iter().fold(0.0f32, |highest, value| highest.max(value.abs())));
+        height < 0.8 * f64::from(candidate.rival) && height < 0.8 * ECHO_SCORE * rest.sqrt()
+    }
+
     fn without_others(
         &self,
         (code, candidate): &(usize, Candidate),
@@ -99,24 +119,24 @@ impl Cancellation {
         for (other, heard) in believed {
             let other_code = group[*other].0;
             if other_code != *code {
-                energy -= self.take_out(&mut values, candidate.index, *code, other_code, *heard);
+                energy -= self.take_out(&mut values, candidate.index as i64 - MARGIN as i64, *code, other_code, *heard);
             }
         }
         Heard::of(candidate, &values, energy.max(LEAST_REST * f64::from(candidate.energy)))
     }
 
-    /// Takes `other` out of the correlation of `code` around `index`; returns the energy that it had there.
-    fn take_out(&self, values: &mut [f32], index: usize, code: usize, other: usize, heard: Heard) -> f64 {
+    /// Takes `other` out of the correlation of `code` from lag `first` on; returns the energy that it had there.
+    fn take_out(&self, values: &mut [f32], first: i64, code: usize, other: usize, heard: Heard) -> f64 {
         let Some(cross) = self.cross.get(&other).map(|by_code| &by_code[code]) else { return 0.0 };
         // Where the first of `values` lies in `cross`, which has `REACH` values of margin.
-        let offset = (index as f64 - MARGIN as f64) - heard.position + self.template_len as f64 + REACH as f64;
+        let offset = first as f64 - heard.position + (self.template_len + REACH) as f64;
         let taps = peak::coarse_taps(offset - offset.floor());
-        let first = offset.floor() as i64 + 1 - REACH as i64;
-        for (value, at) in values.iter_mut().zip(first..) {
+        let window_start = offset.floor() as i64 + 1 - REACH as i64;
+        for (value, at) in values.iter_mut().zip(window_start..) {
             let window = usize::try_from(at).ok().and_then(|at| cross.get(at..at + 2 * REACH));
             *value -= heard.value as f32 * window.map_or(0.0, |window| dot(window, taps));
         }
-        let apart = (heard.position - index as f64).abs();
+        let apart = (heard.position - first as f64 - (values.len() / 2) as f64).abs();
         let overlap = (1.0 - apart / self.template_len as f64).max(0.0);
         heard.value.powi(2) * overlap
     }

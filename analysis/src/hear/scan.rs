@@ -133,6 +133,8 @@ pub(super) struct Scanner {
     main_lobe: usize,
     values: Vec<f32>,
     energy: Vec<f32>,
+    /// The highest |value| of each [`STRIDE`] values.
+    heights: Vec<f32>,
     /// The lag of `values[0]`, minus the padding in front of lag 0.
     dropped: usize,
 }
@@ -147,6 +149,7 @@ impl Scanner {
             // Before the recording there was silence.
             values: vec![0.0; rival_reach],
             energy: vec![0.0; rival_reach],
+            heights: Vec::new(),
             dropped: 0,
         }
     }
@@ -163,6 +166,8 @@ impl Scanner {
         if self.values.len() <= 2 * reach {
             return;
         }
+        self.heights.clear();
+        self.heights.extend(self.values.chunks(STRIDE).map(height_of));
         let end = self.values.len() - reach;
         let mut from = reach;
         while from < end {
@@ -228,10 +233,10 @@ impl Scanner {
         let mut best = (index, 0.0);
         for mut range in [before, after] {
             while !range.is_empty() {
-                let stretch = range.start..(range.start + STRIDE).min(range.end);
+                let block = range.start / STRIDE;
+                let stretch = range.start..((block + 1) * STRIDE).min(range.end);
                 range.start = stretch.end;
-                let highest = self.values[stretch.clone()].iter().fold(0.0f32, |highest, v| highest.max(v.abs()));
-                if highest > best.1 {
+                if self.heights[block] > best.1 {
                     let peaks = stretch.filter(|&other| self.is_local_peak(other));
                     best = peaks.map(|other| (other, self.values[other].abs())).fold(best, higher);
                 }
@@ -246,6 +251,10 @@ const STRIDE: usize = 64;
 
 fn above_noise(value: f32, energy: f32) -> bool {
     value * value >= LEAST_SCORE * LEAST_SCORE * energy
+}
+
+fn height_of(values: &[f32]) -> f32 {
+    values.iter().map(|value| value.abs()).fold(0.0, |highest, height| if height > highest { height } else { highest })
 }
 
 fn higher(best: (usize, f32), other: (usize, f32)) -> (usize, f32) {

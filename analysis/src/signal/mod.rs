@@ -21,8 +21,13 @@ use crate::units::{Nanos, Rate};
 
 /// Which member of a family of signals: it identifies a speaker by sound alone. 0 to 63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Code(u8);
+
+/// A number that is no code's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no code {0}: codes go from 0 to {last}", last = Code::COUNT - 1)]
+pub struct NoSuchCode(pub u8);
 
 impl Code {
     /// How many codes there are.
@@ -41,6 +46,20 @@ impl Code {
     /// 0 to 63.
     pub const fn number(self) -> u8 {
         self.0
+    }
+}
+
+impl TryFrom<u8> for Code {
+    type Error = NoSuchCode;
+
+    fn try_from(number: u8) -> Result<Self, NoSuchCode> {
+        Self::new(number).ok_or(NoSuchCode(number))
+    }
+}
+
+impl From<Code> for u8 {
+    fn from(code: Code) -> Self {
+        code.0
     }
 }
 
@@ -124,5 +143,20 @@ impl Waveform {
         let mut samples = vec![0.0; rate.samples(before + after).ceil() as usize];
         self.add(-before.as_secs_f64(), rate, &mut samples);
         (samples, before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_only_from_a_number_that_is_one() {
+        let read = |number: u8| Code::deserialize(IntoDeserializer::<Error>::into_deserializer(number));
+        assert_eq!(read(63).map(Code::number), Ok(63));
+        assert_eq!(read(64).unwrap_err().to_string(), "there is no code 64: codes go from 0 to 63");
     }
 }
