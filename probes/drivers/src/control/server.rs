@@ -49,7 +49,7 @@ impl ControlServer {
 
 /// Listens for clients; port 0 stands for any free one. `waker` wakes the thread that will hold the link.
 pub async fn serve(address: SocketAddr, waker: Waker) -> Result<(ControlServer, ControlLink), BindError> {
-    let failed = |source| BindError { transport: Transport::Tcp, address, source };
+    let failed = |reason| BindError { transport: Transport::Tcp, address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let (link, wires) = ControlLink::new(waker);

@@ -55,7 +55,7 @@ impl Waker {
 impl Socket {
     /// Takes a local address; port 0 stands for any free one.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        Self::open(address).map_err(|source| BindError { transport: Transport::Udp, address, source })
+        Self::open(address).map_err(|reason| BindError { transport: Transport::Udp, address, reason })
     }
 
     fn open(address: SocketAddr) -> io::Result<Self> {
