@@ -11,7 +11,7 @@ use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
 use super::parts::{Codec, Direction, Jitter, Link, Playout, Signal};
 use super::place::Place;
-use super::text::duration_text;
+use super::text::{ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
 
 /// The link of everybody who names none; without loss or delay unless the file defines it.
@@ -212,8 +212,9 @@ impl Check<'_> {
             })
             .max();
         if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {
-            let message = format!("listening ends before the last beep is heard, up to {} late", duration_text(way));
-            self.problem(place, message, "give `drain` in [run] at least that time");
+            let way = ample_text(way);
+            let message = format!("listening ends before the last beep is heard, up to {way} late");
+            self.problem(place, message, &format!("give `drain` in [run] at least {way}"));
         }
     }
 }

@@ -39,6 +39,12 @@ pub fn duration_text(span: Nanos) -> String {
     format!("{}{unit}", span.0 / divisor)
 }
 
+/// Writes a duration that is at least this long as people say it: to the millisecond, as in `143ms` or `90.043s`.
+pub(super) fn ample_text(span: Nanos) -> String {
+    let millis = span.0.saturating_add(999_999) / 1_000_000;
+    if millis < 1000 { format!("{millis}ms") } else { format!("{}s", millis as f64 / 1000.0) }
+}
+
 /// A share in percent, 0 to 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Percent(f64);
@@ -179,6 +185,12 @@ mod tests {
         #[test]
         fn a_written_duration_is_read_as_the_same(nanos in 0..=LONGEST.0) {
             prop_assert_eq!(parse_duration(&duration_text(Nanos(nanos))), Ok(Nanos(nanos)));
+        }
+
+        #[test]
+        fn an_ample_duration_suffices_and_exceeds_by_less_than_a_millisecond(nanos in 0..LONGEST.0 - 1_000_000) {
+            let ample = parse_duration(&ample_text(Nanos(nanos))).unwrap();
+            prop_assert!((0..1_000_000).contains(&(ample.0 - nanos)), "{}", ample_text(Nanos(nanos)));
         }
 
         #[test]
