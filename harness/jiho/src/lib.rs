@@ -7,3 +7,4 @@ pub mod live;
 pub mod report;
 pub mod run;
 pub mod takes;
+pub mod verify;

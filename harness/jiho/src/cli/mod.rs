@@ -13,6 +13,7 @@ mod room;
 mod run;
 mod signal;
 mod speak;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ enum Verb {
     Analyze(analyze::Args),
     Signal(signal::Args),
     Device(device::Args),
+    Verify(verify::Args),
 }
 
 /// How results are written.
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
+        Verb::Verify(args) => verify::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
         // Nothing can be done about a standard error that cannot be written to.
