@@ -77,18 +77,46 @@ pub struct Arrival {
     pub detection: Detection,
     /// When, by the recorder's clock.
     pub at: RunTime,
-    /// The beep that it is an arrival of; `None`: a stranger.
+    /// The beep that it is an arrival of.
     pub beep: Option<u32>,
-    /// 1 for a beep's arrival, 2 and more for further arrivals of the same beep, such as echoes; 0 for a stranger.
+    /// 1 for a beep's arrival, 2 and more for further arrivals of the same beep; 0 for an arrival of no beep.
     pub rank: u32,
 }
 
+/// What a detection was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalKind {
+    /// A beep.
+    Beep,
+    /// A further arrival of a beep: an echo, a second path, or a copy.
+    Echo,
+    /// Sure by itself, and of no beep that was sent.
+    Stranger,
+    /// Faint or ambiguous, and of no beep: no neighbour shares its delay. Noise, the shadow that a damaged signal of
+    /// another code throws, or a beep of which too little is left: which of them is not known.
+    Unsupported,
+}
+
 impl Arrival {
-    /// Whether it is more than a shadow: an arrival of a beep, or sure by itself. Damaged signals of one code correlate
-    /// faintly with others, and what neighbours do not support is not trusted.
-    pub fn is_believed(&self) -> bool {
-        self.beep.is_some() || self.detection.is_sure()
+    /// What it was found to be.
+    pub fn kind(&self) -> ArrivalKind {
+        match self.rank {
+            0 if self.detection.is_sure() => ArrivalKind::Stranger,
+            0 => ArrivalKind::Unsupported,
+            1 => ArrivalKind::Beep,
+            _ => ArrivalKind::Echo,
+        }
     }
+
+    /// Whether it may be a time signal at all. What is fainter, or one peak among equals, comes from any sound.
+    pub fn is_credible(&self) -> bool {
+        is_credible(&self.detection)
+    }
+}
+
+fn is_credible(detection: &Detection) -> bool {
+    detection.is_possible() || detection.score >= 0.30
 }
 
 /// A recording, as far as matching needs it.
@@ -154,9 +182,8 @@ pub fn observe(
 
 /// For each detection, the emission that it belongs to.
 fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -> Vec<Option<usize>> {
-    let credible = |d: &Detection| d.is_possible() || d.score >= 0.30;
     let known: Vec<RunTime> =
-        times.iter().zip(detections).filter(|(_, d)| credible(d)).map(|(&time, _)| time).collect();
+        times.iter().zip(detections).filter(|(_, d)| is_credible(d)).map(|(&time, _)| time).collect();
     let heard_near = |at: RunTime| {
         let next = known.partition_point(|&t| t < at - SUPPORT_WITHIN);
         known.get(next).is_some_and(|&t| t <= at + SUPPORT_WITHIN)
@@ -167,7 +194,7 @@ fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -
     };
     let mut best: Vec<Option<(usize, usize, Nanos)>> = Vec::with_capacity(detections.len());
     for (detection, &time) in detections.iter().zip(times) {
-        if !credible(detection) {
+        if !is_credible(detection) {
             best.push(None);
             continue;
         }
@@ -358,6 +385,7 @@ mod tests {
         assert!(arrivals.chunks(2).enumerate().all(|(n, pair)| {
             let beep = Some(n as u32);
             (pair[0].beep, pair[0].rank, pair[1].beep, pair[1].rank) == (beep, 1, beep, 2)
+                && (pair[0].kind(), pair[1].kind()) == (ArrivalKind::Beep, ArrivalKind::Echo)
         }));
     }
 
@@ -375,6 +403,7 @@ mod tests {
         assert_eq!(observations[3].status, Status::Weak);
         assert_eq!(observations[7].status, Status::Missing);
         assert_eq!(arrivals[7].beep, None);
+        assert_eq!(arrivals[7].kind(), ArrivalKind::Unsupported, "it may be a shadow, and is no stranger");
     }
 
     #[test]
@@ -386,5 +415,6 @@ mod tests {
         let (observations, arrivals) = observe(&emissions, &heard, &recorder);
         assert_eq!(delays(&observations), vec![Some(60); 20]);
         assert_eq!((arrivals[20].beep, arrivals[20].rank), (None, 0));
+        assert_eq!(arrivals[20].kind(), ArrivalKind::Stranger);
     }
 }

@@ -15,7 +15,7 @@ use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
 use crate::report::run_json::RunJson;
 use crate::report::table::Table;
-use crate::report::takes as rows;
+use crate::report::{arrivals, differences};
 use crate::run;
 use crate::run::folder::Folder;
 use crate::run::measure::{Listening, measure};
@@ -134,17 +134,17 @@ fn analyze_files(args: &Args) -> anyhow::Result<Exit> {
     let takes = takes::takes(&paths, args.family.into(), &args.codes.0, &hearing)?;
     bar.clear();
     let reference = takes.iter().position(|take| !take.voices.is_empty());
-    let differences = reference.map(|reference| takes::differences(&takes, reference)).unwrap_or_default();
+    let found = reference.map(|reference| takes::differences(&takes, reference)).unwrap_or_default();
     if let Some(out) = &args.out {
         let folder = Folder::create(out)?;
-        Table::write(&folder.arrivals(), rows::arrivals(&takes))?;
-        Table::write(&folder.path().join("differences.csv"), rows::differences(&takes, &differences))?;
+        Table::write(&folder.arrivals(), arrivals::of_takes(&takes))?;
+        Table::write(&folder.path().join("differences.csv"), differences::rows(&takes, &found))?;
     }
     match args.format {
-        Format::Text => print(&text(&takes, &differences))?,
+        Format::Text => print(&text(&takes, &found))?,
         Format::Json => {
-            let arrivals: Vec<_> = rows::arrivals(&takes).collect();
-            let differences: Vec<_> = rows::differences(&takes, &differences).collect();
+            let arrivals: Vec<_> = arrivals::of_takes(&takes).collect();
+            let differences: Vec<_> = differences::rows(&takes, &found).collect();
             let value = serde_json::json!({ "arrivals": arrivals, "differences": differences });
             print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }

@@ -111,7 +111,7 @@ async fn play_into(
                 rep: 1,
                 speaker: sound.name.clone(),
                 beep: emission.beep,
-                code: code.number(),
+                code,
                 planned_ns: emission.at.0,
                 sent_ns: sent(emission.at).0,
                 sent_error_ns: START_ERROR.0,

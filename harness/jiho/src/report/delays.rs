@@ -2,17 +2,17 @@
 
 use jiho_analysis::arrivals::{Reason, Status};
 use jiho_analysis::metrics::Relation;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::run::measure::Findings;
 
 /// One beep at one recorder.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DelayRow<'a> {
-    run_id: &'a str,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DelayRow {
+    run_id: String,
     rep: u32,
-    speaker: &'a str,
-    recorder: &'a str,
+    speaker: String,
+    recorder: String,
     relation: Relation,
     beep: u32,
     status: Status,
@@ -28,13 +28,13 @@ pub struct DelayRow<'a> {
 }
 
 /// All rows, by recorder, speaker and beep.
-pub fn rows(findings: &Findings) -> impl Iterator<Item = DelayRow<'_>> {
+pub fn rows(findings: &Findings) -> impl Iterator<Item = DelayRow> + '_ {
     findings.pairs().flat_map(move |(recorder, speaker, pair)| {
         pair.observations.iter().zip(&pair.paths).map(move |(observation, path)| DelayRow {
-            run_id: &findings.run_id,
+            run_id: findings.run_id.clone(),
             rep: findings.rep,
-            speaker: &speaker.name,
-            recorder: &recorder.name,
+            speaker: speaker.name.clone(),
+            recorder: recorder.name.clone(),
             relation: pair.relation,
             beep: observation.emission.beep,
             status: observation.status,

@@ -1,5 +1,6 @@
 //! `emissions.csv`: one row per beep sent, written as it is sent.
 
+use jiho_analysis::signal::Code;
 use serde::{Deserialize, Serialize};
 
 /// A beep as it left its mouth.
@@ -14,7 +15,7 @@ pub struct EmissionRow {
     /// Which of the speaker's beeps, from 0.
     pub beep: u32,
     /// The speaker's code.
-    pub code: u8,
+    pub code: Code,
     /// When it was planned.
     pub planned_ns: i64,
     /// When it left the mouth, by the mouth's clock.

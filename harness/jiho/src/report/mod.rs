@@ -6,16 +6,65 @@
 
 pub mod arrivals;
 pub mod delays;
+pub mod differences;
 pub mod emissions;
 pub mod packets;
 pub mod pairs;
 pub mod run_json;
 pub mod table;
-pub mod takes;
 pub mod terminal;
 pub mod words;
 
 /// Rounds for a column of milliseconds: to a tenth of a microsecond, below every clock's noise.
 fn ms(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arrivals::ArrivalRow;
+    use super::delays::DelayRow;
+    use super::differences::DifferenceRow;
+    use super::emissions::EmissionRow;
+    use super::packets::PacketRow;
+    use super::pairs::PairRow;
+    use super::table::Table;
+
+    /// Others read these files: columns are appended, and neither renamed nor moved.
+    #[test]
+    fn columns_are_those_that_are_documented_in_their_order() {
+        let tables = [
+            (
+                Table::<EmissionRow>::columns(),
+                "run_id rep speaker beep code planned_ns sent_ns sent_error_ns media_time",
+            ),
+            (
+                Table::<PacketRow>::columns(),
+                "run_id rep endpoint tap speaker ssrc sequence media_time size_bytes at_ns played_ns action toc",
+            ),
+            (
+                Table::<ArrivalRow>::columns(),
+                "run_id rep recorder role speaker beep arrival_ns arrival_sample score snr_db second_peak_db rank \
+                 code kind",
+            ),
+            (
+                Table::<DelayRow>::columns(),
+                "run_id rep speaker recorder relation beep status reason delay_ns low_ns high_ns network_ns buffer_ns",
+            ),
+            (
+                Table::<PairRow>::columns(),
+                "run_id rep speaker recorder relation expected heard heard_ratio min_ms p05_ms median_ms p95_ms \
+                 p99_ms max_ms iqr_ms median_low_ms median_high_ms drift_ppm steps weak ambiguous network_median_ms \
+                 buffer_median_ms",
+            ),
+            (
+                Table::<DifferenceRow>::columns(),
+                "from from_code to to_code expected heard min_ms median_ms max_ms iqr_ms median_low_ms \
+                 median_high_ms drift_ppm steps ambiguous",
+            ),
+        ];
+        for (columns, documented) in tables {
+            assert_eq!(columns.join(" "), documented);
+        }
+    }
 }

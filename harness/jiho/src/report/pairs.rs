@@ -1,18 +1,18 @@
 //! `pairs.csv`: one row per speaker and recorder.
 
 use jiho_analysis::metrics::{Distribution, Relation};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ms;
 use crate::run::measure::Findings;
 
 /// One speaker at one recorder.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PairRow<'a> {
-    run_id: &'a str,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairRow {
+    run_id: String,
     rep: u32,
-    speaker: &'a str,
-    recorder: &'a str,
+    speaker: String,
+    recorder: String,
     relation: Relation,
     expected: usize,
     heard: usize,
@@ -40,16 +40,16 @@ pub struct PairRow<'a> {
 }
 
 /// All rows, by recorder and speaker.
-pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow<'_>> {
+pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow> + '_ {
     findings.pairs().map(move |(recorder, speaker, pair)| {
         let delays = &pair.delays;
         let distribution = delays.distribution.as_ref();
         let quantile = |p: f64| distribution.map(|d| ms(d.quantile_ms(p)));
         PairRow {
-            run_id: &findings.run_id,
+            run_id: findings.run_id.clone(),
             rep: findings.rep,
-            speaker: &speaker.name,
-            recorder: &recorder.name,
+            speaker: speaker.name.clone(),
+            recorder: recorder.name.clone(),
             relation: pair.relation,
             expected: delays.expected,
             heard: delays.heard,

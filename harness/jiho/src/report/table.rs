@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_aux::serde_introspection::serde_introspect;
 
 /// Why a table cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -28,28 +30,39 @@ pub enum TableError {
     },
 }
 
-/// A CSV file being written.
+/// A CSV file being written. Its columns are the fields of its row type, as serde names them.
 #[derive(Debug)]
-pub struct Table {
+pub struct Table<R> {
     path: PathBuf,
     writer: csv::Writer<BufWriter<File>>,
+    rows: PhantomData<fn(R)>,
 }
 
-impl Table {
-    /// Creates the file. The header is written with the first row.
+impl<R: Serialize + DeserializeOwned> Table<R> {
+    /// Creates the file with its header.
     ///
     /// # Errors
-    /// The file cannot be created.
+    /// The file cannot be created or written.
     pub fn create(path: &Path) -> Result<Self, TableError> {
         let file = File::create(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), writer: csv::Writer::from_writer(BufWriter::new(file)) })
+        // Its own header would come with the first row: a table without rows would have none.
+        let writer = csv::WriterBuilder::new().has_headers(false).from_writer(BufWriter::new(file));
+        let mut table = Self { path: path.to_owned(), writer, rows: PhantomData };
+        table.writer.write_record(Self::columns()).map_err(|error| content(path, error))?;
+        table.flush()?;
+        Ok(table)
+    }
+
+    /// The columns' names, in order.
+    pub fn columns() -> &'static [&'static str] {
+        serde_introspect::<R>()
     }
 
     /// Writes a row.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn row(&mut self, row: &impl Serialize) -> Result<(), TableError> {
+    pub fn row(&mut self, row: &R) -> Result<(), TableError> {
         self.writer.serialize(row).map_err(|error| content(&self.path, error))
     }
 
@@ -65,7 +78,7 @@ impl Table {
     ///
     /// # Errors
     /// The file cannot be created or written.
-    pub fn write(path: &Path, rows: impl IntoIterator<Item = impl Serialize>) -> Result<(), TableError> {
+    pub fn write(path: &Path, rows: impl IntoIterator<Item = R>) -> Result<(), TableError> {
         let mut table = Self::create(path)?;
         for row in rows {
             table.row(&row)?;
@@ -77,7 +90,7 @@ impl Table {
     ///
     /// # Errors
     /// The file cannot be read, or its rows are not of this kind.
-    pub fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, TableError> {
+    pub fn read(path: &Path) -> Result<Vec<R>, TableError> {
         let text = std::fs::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         csv::Reader::from_reader(&text[..whole])
@@ -122,22 +135,35 @@ mod tests {
         Table::read(&path)
     }
 
-    fn written() -> Vec<u8> {
+    fn written(rows: Vec<Row>) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("delays.csv");
-        Table::write(&path, rows()).unwrap();
+        Table::write(&path, rows).unwrap();
         std::fs::read(&path).unwrap()
     }
 
     #[test]
+    fn a_table_without_rows_has_its_header() {
+        assert_eq!(written(Vec::new()), b"name,delay_ns\n");
+        assert!(read_text(b"name,delay_ns\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_header_is_that_of_the_rows() {
+        let mut by_serde = csv::Writer::from_writer(Vec::new());
+        rows().iter().for_each(|row| by_serde.serialize(row).unwrap());
+        assert_eq!(written(rows()), by_serde.into_inner().unwrap());
+    }
+
+    #[test]
     fn what_is_written_is_read_again_and_missing_is_empty() {
-        assert_eq!(String::from_utf8(written()).unwrap().lines().nth(2), Some("\"ben, the second\","));
-        assert_eq!(read_text(&written()).unwrap(), rows());
+        assert_eq!(String::from_utf8(written(rows())).unwrap().lines().nth(2), Some("\"ben, the second\","));
+        assert_eq!(read_text(&written(rows())).unwrap(), rows());
     }
 
     #[test]
     fn a_row_that_a_crash_cut_short_is_left_out_wherever_it_was_cut() {
-        let whole = written();
+        let whole = written(rows());
         let ends: Vec<usize> = (0..whole.len()).filter(|&n| whole[n] == b'\n').collect();
         for cut in 0..=whole.len() {
             // The header, then the rows.

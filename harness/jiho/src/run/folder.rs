@@ -7,6 +7,8 @@ use anyhow::Context;
 use jiho_drivers::sidecar::Sidecar;
 
 use crate::exit::UsageError;
+use crate::report::emissions::EmissionRow;
+use crate::report::table::Table;
 
 /// Where a run's files are.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ impl Folder {
 
     /// Whether a beep or a recording is in it.
     pub fn has_sound(&self) -> bool {
-        let beeps = self.emissions().metadata().is_ok_and(|file| file.len() > 0);
+        let beeps = Table::<EmissionRow>::read(&self.emissions()).is_ok_and(|beeps| !beeps.is_empty());
         beeps || self.sidecars().is_ok_and(|recordings| !recordings.is_empty())
     }
 

@@ -132,8 +132,8 @@ struct Writer {
     dir: PathBuf,
     run_id: String,
     started_unix_ns: i64,
-    emissions: Table,
-    packets: Table,
+    emissions: Table<EmissionRow>,
+    packets: Table<PacketRow>,
     /// Names of streams.
     talkers: BTreeMap<u32, String>,
     flushed: RunTime,
@@ -250,7 +250,7 @@ impl Writer {
                 rep: 1,
                 speaker: desk.who.name.clone(),
                 beep: emission.beep,
-                code: code.number(),
+                code: *code,
                 planned_ns: emission.at.0,
                 // A virtual mouth renders a beep at its very instant, between samples if need be.
                 sent_ns: emission.at.0,

@@ -58,7 +58,7 @@ pub struct RecorderHeard {
     pub length: Nanos,
     /// One per speaker who can be heard here, in the order of [`Findings::speakers`].
     pub pairs: Vec<PairHeard>,
-    /// Everything that was detected, in order of time, with the index of its speaker.
+    /// Whatever may be a time signal, in order of time; with the index of its speaker if it is of a beep.
     pub arrivals: Vec<(Option<usize>, Arrival)>,
     /// What is wrong with the recording, in words.
     pub flaws: Vec<String>,
@@ -123,7 +123,7 @@ pub fn measure(
     let mut paths = Paths::default();
     let mut sidecars = Vec::new();
     for (folder, time_line) in folders.iter().zip(&time_lines) {
-        for (name, mut speaker) in self::speakers(&Table::read(&folder.emissions())?)? {
+        for (name, mut speaker) in self::speakers(&Table::read(&folder.emissions())?) {
             speaker.emissions.iter_mut().for_each(|emission| emission.at = emission.at + time_line.shift);
             if speakers.insert(name.clone(), speaker).is_some() {
                 return Err(twice(folder, "a speaker", &name).into());
@@ -159,17 +159,16 @@ fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {
     UsageError::say(format!("{folder}: another folder holds {what} named {name} too: one room, one run, one name each"))
 }
 
-fn speakers(rows: &[EmissionRow]) -> anyhow::Result<BTreeMap<String, SpeakerSent>> {
+fn speakers(rows: &[EmissionRow]) -> BTreeMap<String, SpeakerSent> {
     let mut by_name: BTreeMap<String, SpeakerSent> = BTreeMap::new();
     for row in rows {
-        let code = Code::new(row.code).with_context(|| format!("emissions.csv: there is no code {}", row.code))?;
         by_name
             .entry(row.speaker.clone())
-            .or_insert_with(|| SpeakerSent { name: row.speaker.clone(), code, emissions: Vec::new() })
+            .or_insert_with(|| SpeakerSent { name: row.speaker.clone(), code: row.code, emissions: Vec::new() })
             .emissions
             .push(Emission { beep: row.beep, at: RunTime(row.sent_ns) });
     }
-    Ok(by_name)
+    by_name
 }
 
 fn hear_one(
@@ -222,7 +221,7 @@ fn hear_one(
         role: sidecar.role,
         length: heard.clock_rate.span(heard.samples),
         pairs,
-        arrivals: taken.into_iter().flatten().filter(|(_, arrival)| arrival.is_believed()).collect(),
+        arrivals: taken.into_iter().flatten().filter(|(_, arrival)| arrival.is_credible()).collect(),
         flaws: flaws(sidecar, heard.truncated),
     })
 }

@@ -116,7 +116,7 @@ pub fn run(
 /// # Errors
 /// A file cannot be written.
 pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> {
-    Table::write(&folder.arrivals(), arrivals::rows(findings))?;
+    Table::write(&folder.arrivals(), arrivals::of_run(findings))?;
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
     Ok(())

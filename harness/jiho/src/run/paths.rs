@@ -58,7 +58,7 @@ impl Paths {
             return Ok(());
         }
         let time = |ns| RunTime(ns) + shift;
-        for row in Table::read::<PacketRow>(path)? {
+        for row in Table::<PacketRow>::read(path)? {
             match (row.tap, row.at_ns, row.played_ns) {
                 (Tap::Sent, Some(at), _) => {
                     let sent = Sent { captured: time(at), sequence: row.sequence };

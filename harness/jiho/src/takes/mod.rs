@@ -25,6 +25,8 @@ pub struct Take {
     pub path: PathBuf,
     /// From 1.
     pub channel: usize,
+    /// The family of time signals that was listened for.
+    pub family: Family,
     /// Its length and its place in time.
     pub recorder: Recorder,
     /// Whether a sidecar gave that place.
@@ -97,6 +99,7 @@ fn take(
     Ok(Take {
         path: path.to_owned(),
         channel: channel + 1,
+        family,
         // The codec's mode moves both sides of a difference; which modes were chosen is not known.
         recorder: Recorder {
             clock,

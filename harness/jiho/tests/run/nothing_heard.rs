@@ -15,6 +15,8 @@ fn a_room_in_which_nobody_is_heard_was_not_measured() {
     let ran = with_loss(100);
     assert_eq!(ran.code, Some(4), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("Nothing was measured"), "{}", ran.stdout);
+    let arrivals = std::fs::read_to_string(ran.dir.join("arrivals.csv")).unwrap();
+    assert!(arrivals.starts_with("run_id,rep,recorder,") && arrivals.lines().count() == 1, "{arrivals}");
     let delays = ran.delays();
     assert_eq!(delays.len(), 4 * 8);
     for row in delays {

@@ -1,25 +1,12 @@
-//! `arrivals.csv` and `differences.csv` of anybody's recordings.
+//! `differences.csv`: one row per signal in one place against the same or another in another place.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ms;
 use crate::takes::{Difference, Take};
 
-/// A time signal found in a recording.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TakeArrivalRow {
-    recorder: String,
-    code: u8,
-    /// Since the recording's start, or since the run's if a sidecar places the recording.
-    arrival_ns: i64,
-    arrival_sample: f64,
-    score: f64,
-    snr_db: f64,
-    second_peak_db: f64,
-}
-
 /// A signal in one place against a signal in another.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DifferenceRow {
     from: String,
     from_code: u8,
@@ -38,23 +25,8 @@ pub struct DifferenceRow {
     ambiguous: usize,
 }
 
-/// All detections, by take, code and time.
-pub fn arrivals(takes: &[Take]) -> impl Iterator<Item = TakeArrivalRow> + '_ {
-    takes.iter().flat_map(|take| {
-        take.voices.iter().flat_map(|(_, detections)| detections).map(|detection| TakeArrivalRow {
-            recorder: take.name(),
-            code: detection.code.number(),
-            arrival_ns: take.recorder.clock.time_at(detection.position).0,
-            arrival_sample: ms(detection.position),
-            score: ms(detection.score),
-            snr_db: (detection.snr_db * 100.0).round() / 100.0,
-            second_peak_db: (detection.second_peak_db() * 100.0).round() / 100.0,
-        })
-    })
-}
-
 /// All differences.
-pub fn differences<'a>(takes: &'a [Take], found: &'a [Difference]) -> impl Iterator<Item = DifferenceRow> + 'a {
+pub fn rows<'a>(takes: &'a [Take], found: &'a [Difference]) -> impl Iterator<Item = DifferenceRow> + 'a {
     found.iter().map(|difference| {
         let delays = &difference.delays;
         let distribution = delays.distribution.as_ref();
