@@ -63,8 +63,12 @@ mod tests {
                  median_high_ms drift_ppm steps ambiguous",
             ),
         ];
+        let formats = include_str!("../../../../docs/formats.md");
         for (columns, documented) in tables {
             assert_eq!(columns.join(" "), documented);
+            for column in columns {
+                assert!(formats.contains(&format!("`{column}`")), "docs/formats.md does not explain `{column}`");
+            }
         }
     }
 }
