@@ -195,6 +195,19 @@ fn somebody_who_does_not_answer_is_no_relay() {
 }
 
 #[test]
+fn whoever_is_stopped_before_the_relay_answers_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let lena = Process::jiho(dir.path(), &format!("hear --relay {address} --name lena --out lena"));
+    let _connection = silent.accept().unwrap();
+    let ended = lena.interrupt();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.err.contains(&format!("relay {address}: stopped before it let us in")), "{ended:?}");
+    assert!(!dir.path().join("lena").exists());
+}
+
+#[test]
 fn a_port_in_use_is_named_with_the_mend() {
     let dir = tempfile::tempdir().unwrap();
     let control = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -33,6 +33,8 @@ pub(super) enum GuestError {
         CONNECT_TIMEOUT.as_secs()
     )]
     NoAnswer { relay: String },
+    #[error("relay {relay}: stopped before it let us in")]
+    Stopped { relay: String },
 }
 
 /// A way to a relay: the signalling's connection and the media's socket.
@@ -44,9 +46,16 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// Connects to a relay, given as `host:port`. Without a `media` address the system chooses, in the family by which
-    /// the relay is reached.
-    pub(super) async fn to(relay: &str, media: Option<SocketAddr>) -> anyhow::Result<Self> {
+    /// Connects to a relay, given as `host:port`, unless an interrupt comes first. Without a `media` address the system
+    /// chooses, in the family by which the relay is reached.
+    pub(super) async fn to(relay: &str, media: Option<SocketAddr>, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        tokio::select! {
+            way = Self::found(relay, media) => way,
+            () = interrupt.comes() => Err(GuestError::Stopped { relay: relay.to_owned() }.into()),
+        }
+    }
+
+    async fn found(relay: &str, media: Option<SocketAddr>) -> anyhow::Result<Self> {
         let way = Self::by(relay, media.unwrap_or(ANY_V4)).await?;
         let reached = way.client.relay_addr();
         match media {
@@ -105,7 +114,7 @@ impl Guest {
     /// Takes part until `end` or an interrupt; `told` hears of everything but packets.
     ///
     /// # Errors
-    /// The relay does not let us in, does not answer, or goes away.
+    /// The relay does not let us in, does not answer, or goes away; or the interrupt came before it let us in.
     pub(super) async fn stay(
         &mut self,
         end: RunTime,
@@ -125,6 +134,8 @@ impl Guest {
                     _ => {}
                 }
                 told(&event);
+            } else if interrupt.wanted() && !self.joined {
+                return Err(GuestError::Stopped { relay: self.relay.clone() });
             } else if finished || interrupt.wanted() || left.is_zero() {
                 // What stopped a thread without a word stands in its report.
                 return Ok(());
@@ -141,5 +152,23 @@ impl Guest {
         let report = tokio::task::spawn_blocking(move || thread.join()).await?;
         self.client.closed().await;
         Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_interrupt_ends_the_wait_for_a_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let relay = listener.local_addr().unwrap().to_string();
+        let interrupt = Interrupt::default();
+        assert!(Way::to(&relay, None, &interrupt).await.is_ok());
+        interrupt.want();
+        let stopped = Way::to(&relay, None, &interrupt).await.err().unwrap();
+        assert_eq!(stopped.to_string(), format!("relay {relay}: stopped before it let us in"));
     }
 }

@@ -46,12 +46,12 @@ pub struct Part {
 /// # Errors
 /// The relay cannot be reached, does not let us in, or goes away; or sound cannot be kept. What was recorded stays.
 pub fn take(part: &Part) -> anyhow::Result<Stayed> {
-    crate::run::runtime()?.block_on(take_async(part))
+    crate::run::block_on(take_async(part))
 }
 
 async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let interrupt = interrupt();
-    let way = Way::to(&part.relay, part.media).await?;
+    let way = Way::to(&part.relay, part.media, &interrupt).await?;
     let record = Record::begin(&part.out, &part.name, "room")?;
     let end = RunTime::START + part.duration;
     let started_unix_ns = record.clock.started_unix_ns();

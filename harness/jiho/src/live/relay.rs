@@ -40,7 +40,7 @@ pub struct Settings {
 /// # Errors
 /// An address cannot be taken, or the media socket fails.
 pub fn serve(settings: Settings) -> anyhow::Result<(RelayStats, MediaReport)> {
-    crate::run::runtime()?.block_on(serve_async(settings))
+    crate::run::block_on(serve_async(settings))
 }
 
 async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaReport)> {

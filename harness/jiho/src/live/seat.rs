@@ -20,10 +20,10 @@ use crate::run::unkept::Unkept;
 /// # Errors
 /// The relay cannot be reached, does not let us in, or goes away; or `told` fails.
 pub fn hold(relay: &str, join: Join, told: impl FnOnce(&Joined) -> anyhow::Result<()>) -> anyhow::Result<Nanos> {
-    crate::run::runtime()?.block_on(async {
+    crate::run::block_on(async {
         let interrupt = interrupt();
         // Media is the tool's: this socket only wakes the thread.
-        let way = Way::to(relay, None).await?;
+        let way = Way::to(relay, None, &interrupt).await?;
         let clock = RunClock::start();
         let name = join.name.clone();
         let (seat, mut answer) = Seat::new(join);

@@ -45,7 +45,7 @@ pub struct Sound {
 /// # Errors
 /// The device cannot be used, or ends by itself; or a file cannot be written.
 pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed> {
-    crate::run::runtime()?.block_on(async {
+    crate::run::block_on(async {
         let interrupt = interrupt();
         let record = Record::begin(&sound.out, &sound.name, "device")?;
         let played = play_into(sound, signal, code, &record, &interrupt).await;
@@ -58,7 +58,7 @@ pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed
 /// # Errors
 /// The device cannot be used, or ends by itself; or a file cannot be written.
 pub fn record(sound: &Sound) -> anyhow::Result<Stayed> {
-    crate::run::runtime()?.block_on(async {
+    crate::run::block_on(async {
         let interrupt = interrupt();
         let record = Record::begin(&sound.out, &sound.name, "device")?;
         let recorded = record_from(sound, &record, &interrupt).await;

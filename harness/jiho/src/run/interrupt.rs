@@ -1,23 +1,22 @@
 //! Ctrl-C: once means finish and report what there is; twice means leave at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 /// Whether somebody wants the run to end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(watch::Sender<bool>);
 
 impl Interrupt {
     /// Listens for Ctrl-C (and on Unix for SIGTERM) from this moment on, in a task of the current runtime; `told` is
     /// called at the first.
     pub fn listen(told: impl Fn() + Send + 'static) -> Self {
         let interrupt = Self::default();
-        let wanted = interrupt.0.clone();
+        let heard = interrupt.clone();
         // Here and not in the task: a signal that comes before the task runs must not end the process.
         let mut signals = Signals::listen();
         tokio::spawn(async move {
             signals.next().await;
-            wanted.store(true, Ordering::Relaxed);
+            heard.want();
             told();
             signals.next().await;
             // The code of a process that Ctrl-C ended, as shells have it.
@@ -28,12 +27,18 @@ impl Interrupt {
 
     /// As if Ctrl-C had come.
     pub fn want(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(true);
     }
 
     /// Whether Ctrl-C came.
     pub fn wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
+    }
+
+    /// Waits for Ctrl-C.
+    pub async fn comes(&self) {
+        // It cannot fail: we hold a sender ourselves.
+        let _ = self.0.subscribe().wait_for(|wanted| *wanted).await;
     }
 }
 

@@ -146,7 +146,7 @@ fn play(
     clock: RunClock,
     told: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
-    runtime()?.block_on(async {
+    block_on(async {
         let interrupt = Interrupt::listen(|| {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
         });
@@ -163,13 +163,17 @@ fn play(
     })
 }
 
-/// What carries signalling and listens for Ctrl-C; media has threads of its own.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs what carries signalling and listens for Ctrl-C; media has threads of its own.
+pub(crate) fn block_on<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .context("cannot start the control threads")
+        .context("cannot start the control threads")?;
+    let done = runtime.block_on(task);
+    // The system may be looking up a name still: nobody wants to know it any more.
+    runtime.shutdown_background();
+    done
 }
 
 fn run_json(
