@@ -3,5 +3,6 @@
 
 #[test]
 fn commands_print_what_is_recorded() {
-    trycmd::TestCases::new().case("tests/cmd/*.md");
+    // Help is wrapped to the terminal's width.
+    trycmd::TestCases::new().env("COLUMNS", "100").case("tests/cmd/*.md");
 }

@@ -33,7 +33,7 @@ use crate::takes::{self, Difference, Take};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   jiho analyze runs/first-20260101T120000Z
-  jiho analyze runs/speak-ana-* runs/hear-lena-*
+  jiho analyze runs/ana-* runs/lena-*
   jiho analyze phone.wav laptop.wav
   jiho analyze room.wav --against ana.wav --codes 0,1 --out found")]
 pub(super) struct Args {

@@ -44,6 +44,8 @@ pub(super) struct Args {
 }
 
 const AFTER_HELP: &str = "\
+The token is in the environment here: export JIHO_TOKEN=secret
+
 ffmpeg speaks: a WAV file, as RTP from the seat's address to the one that `seat held` names (here 127.0.0.1:4005):
   jiho join --relay 127.0.0.1:4000 --name ff --role speaker --media 127.0.0.1:6000 --sdp ff.sdp
   ffmpeg -re -i ana.wav -c:a libopus -b:a 32k -vbr off -frame_duration 20 -payload_type 111 \\
