@@ -54,8 +54,9 @@ pub struct PairDelays {
 pub struct Distribution {
     /// Ascending.
     pub sorted_ms: Vec<f64>,
-    /// 95 % interval of the median by block bootstrap, never narrower than the median beep's own interval allows.
-    pub median_interval_ms: Interval,
+    /// 95 % interval of the median: from the spread of beeps, and what may be wrong with all of them alike; `None` for
+    /// fewer than [`stats::LEAST_FOR_INTERVAL`] beeps.
+    pub median_interval_ms: Option<Interval>,
 }
 
 impl Distribution {
@@ -108,13 +109,13 @@ impl PairDelays {
 
 fn distribution(ms: &[f64], used: &[&Observation]) -> Option<Distribution> {
     let sorted_ms = stats::sorted(ms);
-    let median = stats::quantile(&sorted_ms, 0.5)?;
-    // The codec's and the clock's share of a beep's interval is common to all beeps: resampling cannot see it.
+    sorted_ms.first()?;
+    // The codec's and the clock's share of a beep's interval is common to all beeps: their spread does not show it.
     let half: Vec<f64> =
         used.iter().filter_map(|o| Some((o.delay?.high - o.delay?.low).as_millis_f64() / 2.0)).collect();
     let common = stats::median(&half)?;
-    let spread = stats::median_interval(ms).unwrap_or(Interval { low: sorted_ms[0], high: *sorted_ms.last()? });
-    let median_interval_ms = Interval { low: spread.low.min(median - common), high: spread.high.max(median + common) };
+    let median_interval_ms =
+        stats::median_interval(ms).map(|spread| Interval { low: spread.low - common, high: spread.high + common });
     Some(Distribution { sorted_ms, median_interval_ms })
 }
 
@@ -189,11 +190,15 @@ mod tests {
 
     #[test]
     fn a_figure_never_stands_without_its_counts_and_interval() {
-        let pair = PairDelays::of(&observations(&[Some(60.0), None, Some(61.0), Some(62.0), None, Some(61.0)]));
-        assert_eq!((pair.expected, pair.heard), (6, 4));
+        let delays = [61.0, 62.0, 60.0, 61.0, 62.0, 60.0].map(Some);
+        let pair = PairDelays::of(&observations(&[&delays[..], &[None, None]].concat()));
+        assert_eq!((pair.expected, pair.heard), (8, 6));
         let distribution = pair.distribution.unwrap();
         assert!((distribution.quantile_ms(0.5) - 61.0).abs() < 1e-9);
-        assert!(distribution.median_interval_ms.low <= 60.93 && distribution.median_interval_ms.high >= 61.07);
+        let interval = distribution.median_interval_ms.unwrap();
+        assert!(interval.low <= 60.93 && interval.high >= 61.07, "{interval:?}");
+        let few = PairDelays::of(&observations(&delays[..5]));
+        assert_eq!(few.distribution.unwrap().median_interval_ms, None, "five beeps bound nothing at 95 %");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Statistics that make no assumption about a distribution's shape: delays out of jitter buffers are quantised and
 //! have several modes.
 
-mod bootstrap;
+mod interval;
 mod steps;
 mod trend;
 
-pub use bootstrap::{Interval, median_interval};
+pub use interval::{Interval, LEAST_FOR_INTERVAL, effective_count, median_interval};
 pub use steps::steps;
 pub use trend::{Trend, theil_sen};
 

@@ -1,18 +1,19 @@
 //! Straight lines through noisy values.
 
-use super::{median, robust_sd};
+use super::{effective_count, median, robust_sd};
 
 /// A slope and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trend {
     /// Per unit of x.
     pub slope: f64,
-    /// The slope's standard deviation, from the residuals' robust spread.
+    /// The slope's standard deviation: as of a least-squares line through as many independent values as the residuals
+    /// are worth, with their robust spread; with their plain one where more than half of them are equal.
     pub slope_sd: f64,
 }
 
-/// The slope of y over x by the median of all pairs' slopes (Theil 1950, Sen 1968), which a third of outliers does not
-/// move. Above 300 points, pairs are taken a third of the series apart. `None` for fewer than 5 points.
+/// The slope of y over x by the median of all pairs' slopes (Theil 1950, Sen 1968), which 29 % of outliers do
+/// not move. Above 300 points, pairs are taken a third of the series apart. `None` for fewer than 5 points.
 pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<Trend> {
     let count = x.len().min(y.len());
     if count < 5 {
@@ -29,7 +30,15 @@ pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<Trend> {
     let residuals: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - slope * x).collect();
     let mean = x[..count].iter().sum::<f64>() / count as f64;
     let spread: f64 = x[..count].iter().map(|x| (x - mean).powi(2)).sum();
-    Some(Trend { slope, slope_sd: robust_sd(&residuals)? / spread.sqrt() })
+    let sd = robust_sd(&residuals).filter(|sd| *sd > 0.0).or_else(|| plain_sd(&residuals))?;
+    let fewer = count as f64 / effective_count(&residuals);
+    Some(Trend { slope, slope_sd: sd * fewer.sqrt() / spread.sqrt() })
+}
+
+fn plain_sd(values: &[f64]) -> Option<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::bar::Bar;
 use super::{Format, findings, print, signal};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
+use crate::report::median_text;
 use crate::report::run_json::RunJson;
 use crate::report::table::Table;
 use crate::report::{arrivals, differences};
@@ -191,16 +192,13 @@ fn text(takes: &[Take], differences: &[Difference]) -> String {
         for difference in found {
             let delays = &difference.delays;
             let Some(distribution) = &delays.distribution else { continue };
-            let interval = distribution.median_interval_ms;
             let drift = delays.drift_ppm.map_or(String::new(), |ppm| format!(", drift {ppm:+.1} ppm"));
             let doubt = if delays.ambiguous > 0 { ", ambiguous" } else { "" };
             let _ = writeln!(
                 text,
-                "  {} comes {:.3} [{:.3}–{:.3}] after {}; {:.3} to {:.3}, {}/{}{drift}{doubt}",
+                "  {} comes {} after {}; {:.3} to {:.3}, {}/{}{drift}{doubt}",
                 named(difference.to),
-                distribution.quantile_ms(0.5),
-                interval.low,
-                interval.high,
+                median_text(distribution, 3),
                 named(difference.from),
                 distribution.quantile_ms(0.0),
                 distribution.quantile_ms(1.0),

@@ -30,6 +30,7 @@ pub fn rows<'a>(takes: &'a [Take], found: &'a [Difference]) -> impl Iterator<Ite
     found.iter().map(|difference| {
         let delays = &difference.delays;
         let distribution = delays.distribution.as_ref();
+        let interval = distribution.and_then(|d| d.median_interval_ms);
         let quantile = |p: f64| distribution.map(|d| ms(d.quantile_ms(p)));
         DifferenceRow {
             from: takes[difference.from.0].name(),
@@ -42,8 +43,8 @@ pub fn rows<'a>(takes: &'a [Take], found: &'a [Difference]) -> impl Iterator<Ite
             median_ms: quantile(0.5),
             max_ms: quantile(1.0),
             iqr_ms: distribution.map(|d| ms(d.iqr_ms())),
-            median_low_ms: distribution.map(|d| ms(d.median_interval_ms.low)),
-            median_high_ms: distribution.map(|d| ms(d.median_interval_ms.high)),
+            median_low_ms: interval.map(|i| ms(i.low)),
+            median_high_ms: interval.map(|i| ms(i.high)),
             drift_ppm: delays.drift_ppm.map(|ppm| (ppm * 100.0).round() / 100.0),
             steps: delays.steps,
             ambiguous: delays.ambiguous,

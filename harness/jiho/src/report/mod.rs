@@ -15,9 +15,21 @@ pub mod table;
 pub mod terminal;
 pub mod words;
 
+use jiho_analysis::metrics::Distribution;
+use jiho_analysis::stats::Interval;
+
 /// Rounds for a column of milliseconds: to a tenth of a microsecond, below every clock's noise.
 fn ms(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+/// A median with its interval, for people.
+pub fn median_text(distribution: &Distribution, digits: usize) -> String {
+    let median = distribution.quantile_ms(0.5);
+    match distribution.median_interval_ms {
+        Some(Interval { low, high }) => format!("{median:.digits$} [{low:.digits$}–{high:.digits$}]"),
+        None => format!("{median:.digits$} [too few]"),
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow> + '_ {
     findings.pairs().map(move |(recorder, speaker, pair)| {
         let delays = &pair.delays;
         let distribution = delays.distribution.as_ref();
+        let interval = distribution.and_then(|d| d.median_interval_ms);
         let quantile = |p: f64| distribution.map(|d| ms(d.quantile_ms(p)));
         PairRow {
             run_id: findings.run_id.clone(),
@@ -61,8 +62,8 @@ pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow> + '_ {
             p99_ms: quantile(0.99),
             max_ms: quantile(1.0),
             iqr_ms: distribution.map(Distribution::iqr_ms).map(ms),
-            median_low_ms: distribution.map(|d| ms(d.median_interval_ms.low)),
-            median_high_ms: distribution.map(|d| ms(d.median_interval_ms.high)),
+            median_low_ms: interval.map(|i| ms(i.low)),
+            median_high_ms: interval.map(|i| ms(i.high)),
             drift_ppm: delays.drift_ppm.map(|ppm| (ppm * 100.0).round() / 100.0),
             steps: delays.steps,
             weak: delays.weak,

@@ -51,8 +51,7 @@ fn cell(pair: &PairHeard) -> String {
     let delays = &pair.delays;
     let counts = format!("{}/{}", delays.heard, delays.expected);
     let Some(distribution) = &delays.distribution else { return format!("not heard  {counts}") };
-    let interval = distribution.median_interval_ms;
-    let mut cell = format!("{:.2} [{:.2}–{:.2}]  {counts}", distribution.quantile_ms(0.5), interval.low, interval.high);
+    let mut cell = format!("{}  {counts}", super::median_text(distribution, 2));
     for (count, mark) in [(delays.weak, "weak"), (delays.ambiguous, "ambiguous"), (delays.steps, "steps")] {
         if count > 0 {
             let _ = write!(cell, ", {count} {mark}");
