@@ -116,7 +116,7 @@ impl Bank {
         self.input.drain(..start);
     }
 
-    /// Ends the stream: as if it went on in silence until every sample has been under every part of a template.
+    /// Ends the stream, as if it went on in silence: every lag at which a whole template fits comes out.
     pub(super) fn finish(&mut self, found: &mut impl FnMut(Correlations<'_>)) {
         let block = self.scratch.block.len();
         let hop = self.hop * self.decimation;
