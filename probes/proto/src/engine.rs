@@ -72,7 +72,8 @@ pub enum Output<'a> {
         /// What to say.
         message: control::Message,
     },
-    /// Samples that the ear played, mono, −1 to 1, at the rate of the ear's clock. Contiguous from sample 0.
+    /// Samples that the ear played, mono, at the rate of the ear's clock. Contiguous from sample 0. Full scale is −1 to
+    /// 1; a sum of loud streams goes beyond it, so that whoever keeps or plays it can count what it cuts.
     Ear {
         /// The position of the first sample.
         first: MediaTime,

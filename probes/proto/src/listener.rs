@@ -16,7 +16,7 @@ pub const PERIOD_SAMPLES: usize = 480;
 /// Streams that an ear keeps apart; packets of further ones are recorded as overflow.
 pub const MAX_STREAMS: usize = 1024;
 
-/// Hears all streams together: their sum, clipped to −1 to 1 as a sound card would.
+/// Hears all streams together: their sum, which may go beyond full scale. Whoever keeps or plays it cuts and counts.
 #[derive(Debug)]
 pub(crate) struct Listener {
     clock: SampleClock,
@@ -46,9 +46,6 @@ impl Listener {
             self.period.fill(0.0);
             for stream in self.streams.values_mut() {
                 stream.mix(period, &mut self.period, out);
-            }
-            for sample in &mut self.period {
-                *sample = sample.clamp(-1.0, 1.0);
             }
             out.ear(self.next, &self.period);
             self.next = self.next + PERIOD_SAMPLES as i64;
