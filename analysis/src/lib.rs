@@ -1,5 +1,6 @@
 //! From samples to findings. Touches no clock, file, socket or device.
 
+pub mod align;
 pub mod arrivals;
 pub mod hear;
 pub mod metrics;

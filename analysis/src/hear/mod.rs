@@ -5,7 +5,7 @@
 mod bank;
 mod cancel;
 pub mod oracle;
-mod peak;
+pub(crate) mod peak;
 mod scan;
 
 pub use scan::Detection;

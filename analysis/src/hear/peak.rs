@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 use std::sync::LazyLock;
 
 /// Samples on either side that the interpolation needs.
-pub(super) const REACH: usize = 24;
+pub(crate) const REACH: usize = 24;
 /// Kaiser window's shape: 80 dB of stop band, so that interpolation adds no error that the ear's noise does not cover.
 const BETA: f64 = 7.86;
 /// The interpolated grid before the parabola: fine enough that a parabola through it has no bias.
@@ -12,18 +12,18 @@ const GRID: usize = 16;
 
 /// A peak between samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Peak {
+pub(crate) struct Peak {
     /// Its position, in samples.
-    pub(super) position: f64,
+    pub(crate) position: f64,
     /// Its value, with its sign.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     /// How sharp it is: −value″ / value, per squared sample.
-    pub(super) sharpness: f64,
+    pub(crate) sharpness: f64,
 }
 
 /// Refines a local maximum of |values| at `index`: windowed-sinc interpolation on a grid of 1/16 sample, then a
 /// parabola. `values` must reach [`REACH`] + 1 samples to both sides; else the sample itself is the answer.
-pub(super) fn refine(values: &[f32], index: usize) -> Peak {
+pub(crate) fn refine(values: &[f32], index: usize) -> Peak {
     let value = f64::from(values[index]);
     if index <= REACH || index + REACH + 1 >= values.len() {
         return Peak { position: index as f64, value, sharpness: 0.0 };
