@@ -164,7 +164,10 @@ pub fn observe(
     let mut arrivals: Vec<Arrival> =
         detections.iter().zip(&times).map(|(&detection, &at)| Arrival { detection, at, beep: None, rank: 0 }).collect();
     for (index, &emission) in emissions.iter().enumerate() {
-        let mut own: Vec<usize> = (0..detections.len()).filter(|&d| matched[d] == Some(index)).collect();
+        let mut own: Vec<usize> = (0..detections.len()).filter(|&d| matched[d].is_some_and(|m| m.0 == index)).collect();
+        // Echoes come with every beep. What came with few is somebody's who sounded on, and fits here by chance.
+        let most = own.iter().filter_map(|&d| Some(matched[d]?.1)).max().unwrap_or(0);
+        own.retain(|&d| matched[d].is_some_and(|m| 2 * m.1 >= most));
         own.sort_by(|&a, &b| detections[b].score.total_cmp(&detections[a].score));
         for (rank, &d) in (1u32..).zip(&own) {
             arrivals[d].beep = Some(emission.beep);
@@ -180,8 +183,8 @@ pub fn observe(
     (observations, arrivals)
 }
 
-/// For each detection, the emission that it belongs to.
-fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -> Vec<Option<usize>> {
+/// For each detection, the emission that it belongs to, and how many neighbours share its delay.
+fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -> Vec<Option<(usize, usize)>> {
     let known: Vec<RunTime> =
         times.iter().zip(detections).filter(|(_, d)| is_credible(d)).map(|(&time, _)| time).collect();
     let heard_near = |at: RunTime| {
@@ -216,9 +219,9 @@ fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -
             let few = emissions.len() <= ENOUGH_SUPPORT;
             let near_usual = |usual: Nanos, delay: Nanos| (delay - usual).abs() <= USUAL_WITHIN;
             match usual {
-                _ if support >= ENOUGH_SUPPORT || few => Some(emission),
+                _ if support >= ENOUGH_SUPPORT || few => Some((emission, support)),
                 // Too lonely to vote for a delay of its own: only the run's usual one will do.
-                Some(usual) if near_usual(usual, delay) => Some(emission),
+                Some(usual) if near_usual(usual, delay) => Some((emission, support)),
                 _ => None,
             }
         })
@@ -387,6 +390,17 @@ mod tests {
             (pair[0].beep, pair[0].rank, pair[1].beep, pair[1].rank) == (beep, 1, beep, 2)
                 && (pair[0].kind(), pair[1].kind()) == (ArrivalKind::Beep, ArrivalKind::Echo)
         }));
+    }
+
+    #[test]
+    fn whoever_sounds_on_after_the_last_beep_is_not_taken_for_late_arrivals() {
+        let (sent, recorder) = (emissions(10), recorder(100));
+        let heard: Vec<_> = emissions(60)
+            .iter()
+            .map(|e| detection(&recorder, e.at + Nanos::from_millis(20), 0.9 + f64::from(e.beep) / 1000.0, 5.0))
+            .collect();
+        let (observations, _) = observe(&sent, &heard, &recorder);
+        assert_eq!(delays(&observations), vec![Some(20); 10]);
     }
 
     #[test]
