@@ -1,6 +1,10 @@
 //! What lies between a node and the core of the network: delay, jitter and loss, each way.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use jiho_analysis::units::{Nanos, RunTime};
+use jiho_proto::wire::rtp;
 use serde::{Deserialize, Serialize};
 
 use crate::random::Luck;
@@ -32,9 +36,14 @@ pub struct Direction {
     pub jitter: Jitter,
     /// The probability that a datagram is lost, 0 to 1, each one independently.
     pub loss: f64,
-    /// Whether jitter may let a datagram overtake another. Otherwise one that would do so arrives together with, and
-    /// right after, the one before it, as in a queue: this makes the delays of datagrams that follow each other
-    /// closer than the jitter is wide a little longer.
+    /// Whether jitter may let a datagram overtake another of its flow. Otherwise one that would do so arrives together
+    /// with, and right after, the one before it, as in a queue.
+    ///
+    /// A flow is what goes from one address to another and, if it is RTP, with one SSRC: a relay's streams to one
+    /// listener are as many flows. Flows never wait for each other, so the delay does not depend on how many share
+    /// the link. Within a flow, keeping order only ever makes a delay longer: the mean and the median of datagrams that
+    /// follow each other closer than the jitter is wide lie above what the distribution says. Packets every 20 ms
+    /// under normal jitter with an `sd` of 5 ms hardly notice: two in a thousand would have overtaken the one before.
     pub reorder: bool,
 }
 
@@ -77,6 +86,22 @@ impl Jitter {
     }
 }
 
+/// Datagrams that keep their order among themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Flow {
+    from: SocketAddr,
+    to: SocketAddr,
+    /// Whose stream, if it is RTP: a relay sends everybody's from one address.
+    ssrc: Option<u32>,
+}
+
+impl Flow {
+    /// The flow to which a datagram belongs.
+    pub(crate) fn of(from: SocketAddr, to: SocketAddr, data: &[u8]) -> Self {
+        Self { from, to, ssrc: rtp::Packet::new_checked(data).ok().map(|packet| packet.ssrc()) }
+    }
+}
+
 /// One direction of one node's link while it carries datagrams. Loss and jitter have streams of luck of their own,
 /// so that other jitter loses the same datagrams.
 #[derive(Debug)]
@@ -84,7 +109,8 @@ pub(crate) struct Lane {
     direction: Direction,
     loss: Luck,
     jitter: Luck,
-    last_exit: RunTime,
+    /// When the last datagram of each flow leaves, where order is kept.
+    last_exits: BTreeMap<Flow, RunTime>,
 }
 
 impl Lane {
@@ -95,7 +121,7 @@ impl Lane {
             direction,
             loss: Luck::new(&[seed, node, way, 0]),
             jitter: Luck::new(&[seed, node, way, 1]),
-            last_exit: RunTime(i64::MIN),
+            last_exits: BTreeMap::new(),
         }
     }
 
@@ -105,19 +131,20 @@ impl Lane {
 
     /// When a datagram that enters the lane at `enters` leaves it, or `None` if it is lost.
     /// Datagrams must be given in the order in which they enter.
-    pub(crate) fn pass(&mut self, enters: RunTime) -> Option<RunTime> {
+    pub(crate) fn pass(&mut self, flow: Flow, enters: RunTime) -> Option<RunTime> {
         let lost = self.loss.uniform() < self.direction.loss;
         let jitter = self.direction.jitter.draw(&mut self.jitter);
         if lost {
             return None;
         }
         let delay = Nanos(self.direction.delay.0.saturating_add(jitter.0).max(0));
-        let mut exit = later(enters, delay);
-        if !self.direction.reorder {
-            exit = exit.max(self.last_exit);
-            self.last_exit = exit;
+        let exit = later(enters, delay);
+        if self.direction.reorder {
+            return Some(exit);
         }
-        Some(exit)
+        let last_exit = self.last_exits.entry(flow).or_insert(exit);
+        *last_exit = exit.max(*last_exit);
+        Some(*last_exit)
     }
 }
 
@@ -128,10 +155,19 @@ pub(crate) fn later(at: RunTime, span: Nanos) -> RunTime {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
     const N: i64 = 50_000;
     const BASE: Nanos = Nanos::from_millis(30);
+    const FLOW: Flow = flow(1);
+
+    /// A relay's stream to a listener.
+    const fn flow(ssrc: u32) -> Flow {
+        let (relay, listener) = (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+        Flow { from: SocketAddr::new(relay, 4000), to: SocketAddr::new(listener, 4000), ssrc: Some(ssrc) }
+    }
 
     /// The delays in ms of `N` datagrams so far apart that none waits for another; lost ones are absent.
     fn delays(jitter: Jitter, loss: f64) -> Vec<f64> {
@@ -139,7 +175,7 @@ mod tests {
         (0..N)
             .filter_map(|n| {
                 let enters = RunTime::START + Nanos::from_secs(n);
-                Some((lane.pass(enters)? - enters).as_millis_f64())
+                Some((lane.pass(FLOW, enters)? - enters).as_millis_f64())
             })
             .collect()
     }
@@ -162,7 +198,7 @@ mod tests {
     #[test]
     fn an_ideal_direction_changes_nothing() {
         let mut lane = Lane::new(Direction::default(), [7, 0, 0]);
-        assert_eq!(lane.pass(RunTime(42)), Some(RunTime(42)));
+        assert_eq!(lane.pass(FLOW, RunTime(42)), Some(RunTime(42)));
     }
 
     #[test]
@@ -184,7 +220,7 @@ mod tests {
     fn other_jitter_loses_the_same_datagrams() {
         let lost = |jitter| {
             let mut lane = Lane::new(Direction { delay: BASE, jitter, loss: 0.1, reorder: false }, [7, 0, 0]);
-            (0..1000).map(|n| lane.pass(RunTime(n)).is_none()).collect::<Vec<_>>()
+            (0..1000).map(|n| lane.pass(FLOW, RunTime(n)).is_none()).collect::<Vec<_>>()
         };
         assert_eq!(lost(Jitter::None), lost(Jitter::Normal { sd: Nanos::from_millis(2) }));
     }
@@ -219,7 +255,7 @@ mod tests {
         let jitter = Jitter::Normal { sd: Nanos::from_millis(20) };
         let mut lane =
             Lane::new(Direction { delay: Nanos::from_millis(1), jitter, loss: 0.0, reorder: true }, [7, 0, 0]);
-        let exits: Vec<_> = (0..1000).filter_map(|_| lane.pass(RunTime::START)).collect();
+        let exits: Vec<_> = (0..1000).filter_map(|_| lane.pass(FLOW, RunTime::START)).collect();
         assert!(exits.iter().all(|exit| *exit >= RunTime::START));
         assert!(exits.contains(&RunTime::START));
     }
@@ -229,16 +265,52 @@ mod tests {
         let exits = |reorder| {
             let jitter = Jitter::Normal { sd: Nanos::from_millis(5) };
             let mut lane = Lane::new(Direction { delay: BASE, jitter, loss: 0.0, reorder }, [7, 0, 0]);
-            (0..1000).filter_map(|n| lane.pass(RunTime::START + Nanos::from_millis(n))).collect::<Vec<_>>()
+            (0..1000).filter_map(|n| lane.pass(FLOW, RunTime::START + Nanos::from_millis(n))).collect::<Vec<_>>()
         };
         assert!(exits(false).is_sorted());
         assert!(!exits(true).is_sorted());
     }
 
     #[test]
+    fn the_median_delay_does_not_depend_on_how_many_flows_share_the_direction() {
+        let median = |flows: u32| {
+            let jitter = Jitter::Normal { sd: Nanos::from_millis(5) };
+            let mut lane = Lane::new(Direction { delay: BASE, jitter, loss: 0.0, reorder: false }, [7, 0, 0]);
+            let mut delays = Vec::new();
+            for packet in 0..N / i64::from(flows) {
+                let enters = RunTime::START + Nanos::from_millis(20 * packet);
+                delays.extend(
+                    (0..flows).filter_map(|ssrc| Some((lane.pass(flow(ssrc), enters)? - enters).as_millis_f64())),
+                );
+            }
+            quantile(&delays, 0.5)
+        };
+        // Standard error of the median of 50 000: 1.25 · 5 ms / √50 000 = 0.03 ms.
+        for flows in [1, 2, 8, 24] {
+            assert!((median(flows) - 30.0).abs() < 0.15, "{flows} flows: {} ms", median(flows));
+        }
+    }
+
+    #[test]
+    fn the_streams_that_a_relay_sends_from_one_address_are_flows_of_their_own() {
+        let rtp = |ssrc, sequence| {
+            let (marker, payload_type, timestamp, payload) = (false, 96, 0, &[1, 2][..]);
+            let mut bytes = Vec::new();
+            rtp::Repr { marker, payload_type, sequence, timestamp, ssrc, payload }.emit(&mut bytes);
+            bytes
+        };
+        let of = |data: &[u8]| Flow::of(FLOW.from, FLOW.to, data);
+        assert_eq!(of(&rtp(1, 5)), flow(1));
+        assert_eq!(of(&rtp(1, 6)), of(&rtp(1, 5)));
+        assert_ne!(of(&rtp(2, 5)), of(&rtp(1, 5)));
+        assert_eq!(of(b"not RTP").ssrc, None);
+        assert_ne!(Flow::of(FLOW.to, FLOW.from, b""), of(b""));
+    }
+
+    #[test]
     fn absurd_settings_saturate_instead_of_overflowing() {
         let jitter = Jitter::LogNormal { median: Nanos(i64::MAX), sigma: 1e300 };
         let mut lane = Lane::new(Direction { delay: Nanos(i64::MAX), jitter, loss: 0.0, reorder: false }, [7, 0, 0]);
-        assert_eq!(lane.pass(RunTime(5)), Some(RunTime(i64::MAX)));
+        assert_eq!(lane.pass(FLOW, RunTime(5)), Some(RunTime(i64::MAX)));
     }
 }

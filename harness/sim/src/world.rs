@@ -8,7 +8,7 @@ use jiho_proto::control::Message;
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::records::{KeepError, Records};
 
-use crate::link::{Lane, Link, later};
+use crate::link::{Flow, Lane, Link, later};
 use crate::queue::{Queue, Rank};
 
 /// How often an engine may ask to be woken at one and the same instant before it counts as stuck.
@@ -260,7 +260,8 @@ impl World {
             self.stats.unroutable += 1;
             return;
         };
-        match self.nodes[receiver.0].down.pass(self.now) {
+        let flow = Flow::of(datagram.from, datagram.to, &datagram.data);
+        match self.nodes[receiver.0].down.pass(flow, self.now) {
             Some(exit) => self.queue.push(exit, Rank::Arrival, Happening::Arrives(datagram)),
             None => self.stats.lost += 1,
         }
@@ -299,7 +300,7 @@ impl World {
         loop {
             let kept = match node.engine.poll_output() {
                 Output::Send { to, data } => {
-                    match node.up.pass(now) {
+                    match node.up.pass(Flow::of(node.addr, to, data), now) {
                         Some(exit) => {
                             let datagram = Datagram { from: node.addr, to, data: data.into() };
                             self.queue.push(exit, Rank::Arrival, Happening::Crosses(datagram));
