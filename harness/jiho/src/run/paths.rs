@@ -83,12 +83,59 @@ impl Paths {
             return None;
         }
         let key = (recorder.to_owned(), speaker.to_owned(), frame.sequence);
-        // Sequence numbers come again after 22 minutes: the one that is meant is the first to arrive after it was sent.
-        let heard = self.played.get(&key)?;
-        let played = heard.get(heard.partition_point(|p| p.received < frame.captured - CLOCKS))?;
+        // Sequence numbers come again after 22 minutes: the nearest in time is meant, and if it was lost,
+        // none of those that bear its number.
+        let apart = |played: &Played| (played.received - frame.captured).abs();
+        let played = self.played.get(&key)?.iter().min_by_key(|played| apart(played))?;
+        if apart(played) > HALF_A_WRAP {
+            return None;
+        }
         Some(FramePath { network: played.received - frame.captured, buffer: played.played - played.received })
     }
 }
 
-/// Two hosts' clocks may disagree: a packet may seem to arrive before it was sent.
-const CLOCKS: Nanos = Nanos::from_secs(60);
+/// A little less than half the time in which sequence numbers come again. A packet may also seem to arrive before it
+/// was sent: two hosts' clocks may disagree.
+const HALF_A_WRAP: Nanos = Nanos::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Nanos = Nanos::from_millis(20);
+    const NETWORK: Nanos = Nanos::from_millis(7);
+    const WRAP: usize = 1 << 16;
+
+    /// Ana speaks for one and a half rounds of sequence numbers; ben gets the n-th packet if `arrives` says so.
+    fn long_talk(arrives: impl Fn(usize) -> bool) -> Paths {
+        let mut paths = Paths::default();
+        for n in 0..WRAP * 3 / 2 {
+            let captured = RunTime::START + Nanos(FRAME.0 * (n as i64 + 1));
+            let sequence = (n % WRAP) as u16;
+            paths.sent.entry("ana".to_owned()).or_default().push(Sent { captured, sequence });
+            if arrives(n) {
+                let received = captured + NETWORK;
+                let played = Played { received, played: received + Nanos::from_millis(40) };
+                paths.played.entry(("ben".to_owned(), "ana".to_owned(), sequence)).or_default().push(played);
+            }
+        }
+        paths
+    }
+
+    fn network(paths: &Paths, n: usize) -> Option<Nanos> {
+        let within = RunTime::START + Nanos(FRAME.0 * n as i64) + Nanos::from_millis(5);
+        paths.of("ana", "ben", within).map(|path| path.network)
+    }
+
+    #[test]
+    fn a_lost_packet_is_not_taken_for_the_one_that_bears_its_number_a_round_later_or_earlier() {
+        let lost = [100, WRAP + 200];
+        let paths = long_talk(|n| !lost.contains(&n));
+        for n in lost {
+            assert_eq!(network(&paths, n), None);
+        }
+        for n in [99, 200, WRAP - 1, WRAP, WRAP + 100] {
+            assert_eq!(network(&paths, n), Some(NETWORK), "packet {n}");
+        }
+    }
+}
