@@ -7,7 +7,7 @@ use anyhow::Context;
 use jiho_analysis::arrivals::{self, Arrival, Observation, Recorder, Role};
 use jiho_analysis::hear::{Detection, Hearing};
 use jiho_analysis::metrics::{PairDelays, Relation};
-use jiho_analysis::signal::{Code, Emission, Family};
+use jiho_analysis::signal::{Code, Emission, Family, Waveform};
 use jiho_analysis::stats;
 use jiho_analysis::units::{Nanos, RunTime, SampleClock};
 use jiho_drivers::sidecar::Sidecar;
@@ -15,6 +15,7 @@ use jiho_drivers::wav;
 use rayon::prelude::*;
 
 use super::folder::Folder;
+use super::gaps::Gaps;
 use super::paths::{FramePath, Paths};
 use super::time_line::TimeLine;
 use crate::exit::UsageError;
@@ -139,6 +140,9 @@ pub fn measure(
         }
     }
     let speakers: Vec<SpeakerSent> = speakers.into_values().collect();
+    if listening.family.is_coded() {
+        one_code_each(&speakers)?;
+    }
     let mut recorders = sidecars
         .par_iter()
         .map(|(wav, sidecar)| {
@@ -157,6 +161,19 @@ pub fn measure(
 fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {
     let folder = folder.path().display();
     UsageError::say(format!("{folder}: another folder holds {what} named {name} too: one room, one run, one name each"))
+}
+
+fn one_code_each(speakers: &[SpeakerSent]) -> Result<(), UsageError> {
+    let mut owners: BTreeMap<Code, &str> = BTreeMap::new();
+    for SpeakerSent { name, code, .. } in speakers {
+        if let Some(other) = owners.insert(*code, name) {
+            return Err(UsageError::say(format!(
+                "{other} and {name} both spoke with code {code}, so that nobody can tell whose beep was heard: measure \
+                 them apart, or record again with a --code of its own for each speaker"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn speakers(rows: &[EmissionRow]) -> BTreeMap<String, SpeakerSent> {
@@ -184,6 +201,7 @@ fn hear_one(
     let clock = SampleClock { start: sidecar.start, rate: heard.clock_rate };
     let recorder =
         Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: listening.codec_sd };
+    let gaps = Gaps::of(sidecar, clock);
     let mut taken = vec![None; heard.detections.len()];
     let mut pairs = Vec::new();
     for (index, speaker) in speakers.iter().enumerate() {
@@ -199,7 +217,8 @@ fn hear_one(
             })
             .collect();
         let detections: Vec<Detection> = own.iter().map(|&d| heard.detections[d]).collect();
-        let (observations, arrivals) = arrivals::observe(&speaker.emissions, &detections, &recorder);
+        let (mut observations, arrivals) = arrivals::observe(&speaker.emissions, &detections, &recorder);
+        gaps.explain(&mut observations, &Waveform::new(listening.family, speaker.code));
         for (&d, arrival) in own.iter().zip(arrivals) {
             if arrival.beep.is_some() || taken[d].is_none() {
                 taken[d] = Some((arrival.beep.is_some().then_some(index), arrival));
@@ -242,6 +261,7 @@ fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
         flaws.push("the recording was not finished; what is there was measured".to_owned());
     }
     flaws.extend(truncated);
+    flaws.extend(Gaps::words(&sidecar.discontinuities));
     if sidecar.clipped > 0 {
         flaws.push(format!("{} samples are clipped: the mix was louder than full scale", sidecar.clipped));
     }
@@ -298,4 +318,20 @@ pub fn hear_channel(
         peak,
         truncated: reader.truncated().map(|t| t.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speaker(name: &str, code: u8) -> SpeakerSent {
+        SpeakerSent { name: name.to_owned(), code: Code::new(code).unwrap(), emissions: Vec::new() }
+    }
+
+    #[test]
+    fn two_speakers_with_one_code_are_refused_by_name_with_the_mend() {
+        one_code_each(&[speaker("ana", 0), speaker("ben", 1)]).unwrap();
+        let error = one_code_each(&[speaker("ana", 3), speaker("ben", 1), speaker("cem", 3)]).unwrap_err().to_string();
+        assert!(error.starts_with("ana and cem both spoke with code 3") && error.contains("--code"), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod cast;
 pub mod folder;
+mod gaps;
 pub mod interrupt;
 pub mod keeper;
 mod loopback;
@@ -81,6 +82,23 @@ pub fn run(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    // Whoever waits for long recordings to be heard may lose patience too: Ctrl-C is listened for until the end.
+    block_on(async {
+        let interrupt = Interrupt::listen(|| {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
+        });
+        run_until(&interrupt, experiment, given, world, out, progress).await
+    })
+}
+
+async fn run_until(
+    interrupt: &Interrupt,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<Outcome> {
     let folder = Folder::create(out)?;
     let write = |path: PathBuf, text: &str| {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -97,15 +115,16 @@ pub fn run(
     let keeper = Keeper::start(&folder, &run_id, started_unix_ns, participants)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
-    let played = play(experiment, world, &keeper, clock, &told);
+    let played = play(experiment, world, &keeper, clock, interrupt, &told).await;
     // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
     let kept = keeper.finish()?;
     let (threads, interrupted) = played?;
     let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
     run.write(&folder.run_json())?;
     let seconds = total.as_secs_f64() * (experiment.speakers.len() + experiment.listeners.len()) as f64;
-    let findings = measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &|heard| {
-        progress.hearing(heard, seconds)
+    let heard = |heard| progress.hearing(heard, seconds);
+    let findings = tokio::task::block_in_place(|| {
+        measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)
     })?;
     write_tables(&folder, &findings)?;
     Ok(Outcome { folder, run, findings })
@@ -139,28 +158,24 @@ pub fn stamp() -> String {
 
 type Played = (Vec<MediaReport>, bool);
 
-fn play(
+async fn play(
     experiment: &Experiment,
     world: World,
     keeper: &Keeper,
     clock: RunClock,
+    interrupt: &Interrupt,
     told: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
-    block_on(async {
-        let interrupt = Interrupt::listen(|| {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
-        });
-        match world {
-            World::Sim => {
-                tokio::task::block_in_place(|| simulate::play(experiment, keeper, &interrupt, told))?;
-                Ok((Vec::new(), interrupt.wanted()))
-            }
-            World::Loopback => {
-                let played = loopback::play(experiment, keeper, clock, &interrupt, told).await?;
-                Ok((played.threads, played.interrupted))
-            }
+    match world {
+        World::Sim => {
+            tokio::task::block_in_place(|| simulate::play(experiment, keeper, interrupt, told))?;
+            Ok((Vec::new(), interrupt.wanted()))
         }
-    })
+        World::Loopback => {
+            let played = loopback::play(experiment, keeper, clock, interrupt, told).await?;
+            Ok((played.threads, played.interrupted))
+        }
+    }
 }
 
 /// Runs what carries signalling and listens for Ctrl-C; media has threads of its own.
