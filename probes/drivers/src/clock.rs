@@ -34,8 +34,8 @@ impl RunClock {
         }
     }
 
-    /// What the wall clock said when the run began, in nanoseconds since 1970: for people and for file headers.
-    /// Nothing is computed from it.
+    /// What the wall clock said when the run began, in nanoseconds since 1970: for people, for file headers, and to put
+    /// the run times of several processes onto one time line. Within a process nothing is computed from it.
     pub fn started_unix_ns(&self) -> i64 {
         self.started_unix_ns
     }
