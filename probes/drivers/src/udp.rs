@@ -3,7 +3,7 @@
 //! On Linux the kernel stamps every packet as it comes in (`SO_TIMESTAMPNS`); elsewhere the stamp is taken when the
 //! packet is read, and [`Stamps`] says so.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
 
 use jiho_analysis::units::RunTime;
@@ -123,6 +123,23 @@ impl Outbox {
     }
 }
 
+/// A remote address as people and the rest of the program write it. An IPv6 socket that also carries IPv4 calls its
+/// IPv4 peers `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2), which is not equal to `a.b.c.d`.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// An address as the socket bound to `local` must be told it: the inverse of [`canonical`].
+fn reachable_from(local: SocketAddr, to: SocketAddr) -> SocketAddr {
+    match (local, to) {
+        (SocketAddr::V6(_), SocketAddr::V4(to)) => SocketAddrV6::new(to.ip().to_ipv6_mapped(), to.port(), 0, 0).into(),
+        _ => to,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -167,6 +184,40 @@ mod tests {
                     }
                     assert_eq!(lengths, (0..100).collect::<Vec<_>>());
                     assert_eq!(b.traffic().received, 100);
+                }
+
+                #[test]
+                fn a_socket_of_both_families_calls_an_ipv4_peer_by_its_ipv4_address() {
+                    let clock = RunClock::start();
+                    let Ok(mut both) = <$socket>::bind("[::]:0".parse().unwrap()) else {
+                        eprintln!("skipped: there is no IPv6 here");
+                        return;
+                    };
+                    let mut ana = <$socket>::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+                    let here = SocketAddr::new(ana.local_addr().ip(), both.local_addr().port());
+                    let mut outbox = Outbox::default();
+                    outbox.push(here, b"ping");
+                    ana.send(&mut outbox);
+                    let (from, data) = next(&mut both, &clock);
+                    assert_eq!((from, &data[..]), (ana.local_addr(), &b"ping"[..]));
+                    outbox.push(from, b"pong");
+                    both.send(&mut outbox);
+                    let (from, data) = next(&mut ana, &clock);
+                    assert_eq!((from, &data[..]), (here, &b"pong"[..]));
+                }
+
+                /// The next datagram: its sender and its payload. It has been sent, so loopback delivers it.
+                fn next(socket: &mut $socket, clock: &RunClock) -> (SocketAddr, Vec<u8>) {
+                    let mut inbox = Inbox::default();
+                    let until = clock.now() + Nanos::from_secs(20);
+                    while clock.now() < until {
+                        socket.wait(Some(until - clock.now())).unwrap();
+                        socket.receive(clock, &mut inbox).unwrap();
+                        if let Some((from, _, data)) = inbox.iter().next() {
+                            return (from, data.to_vec());
+                        }
+                    }
+                    panic!("nothing came");
                 }
 
                 #[test]
@@ -230,6 +281,18 @@ mod tests {
                 }
             }
         };
+    }
+
+    #[test]
+    fn only_an_ipv4_address_in_the_guise_of_ipv6_is_called_otherwise() {
+        let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(canonical(addr("[::ffff:10.0.0.1]:5")), addr("10.0.0.1:5"));
+        for other in ["10.0.0.1:5", "[::1]:5", "[fe80::1%7]:5"] {
+            assert_eq!(canonical(addr(other)), addr(other));
+            assert_eq!(reachable_from(addr("10.0.0.2:6"), addr(other)), addr(other));
+        }
+        assert_eq!(reachable_from(addr("[::]:6"), addr("10.0.0.1:5")), addr("[::ffff:10.0.0.1]:5"));
+        assert_eq!(reachable_from(addr("[::]:6"), addr("[fe80::1%7]:5")), addr("[fe80::1%7]:5"));
     }
 
     #[cfg(target_os = "linux")]

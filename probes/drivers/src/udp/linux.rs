@@ -16,7 +16,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 
-use super::{Inbox, MAX_DATAGRAM_BYTES, MAX_RECEIVED_AT_ONCE, Outbox, Stamps, Traffic};
+use super::{Inbox, MAX_DATAGRAM_BYTES, MAX_RECEIVED_AT_ONCE, Outbox, Stamps, Traffic, canonical, reachable_from};
 use crate::address::{BindError, Transport};
 use crate::clock::RunClock;
 
@@ -159,7 +159,7 @@ impl Socket {
             let now = clock.now();
             // No packet arrives after it has been read: only a wall clock that stepped can say so.
             let received = stamp.map_or(now, |stamp| bridge.from_unix(stamp).min(now));
-            inbox.push(from, received, &self.buffer[..count]);
+            inbox.push(canonical(from), received, &self.buffer[..count]);
             self.traffic.received += 1;
         }
         inbox.sort();
@@ -173,7 +173,8 @@ impl Socket {
         let mut next = 0;
         while next < outbox.packets.len() {
             let batch = &outbox.packets[next..outbox.packets.len().min(next + SENT_AT_ONCE)];
-            let addresses: Vec<_> = batch.iter().map(|(to, _)| Some(SockaddrStorage::from(*to))).collect();
+            let address = |to| Some(SockaddrStorage::from(reachable_from(self.address, to)));
+            let addresses: Vec<_> = batch.iter().map(|(to, _)| address(*to)).collect();
             let slices: Vec<_> = batch.iter().map(|(_, data)| [IoSlice::new(&outbox.bytes[data.clone()])]).collect();
             let mut headers = MultiHeaders::preallocate(batch.len(), None);
             let result =

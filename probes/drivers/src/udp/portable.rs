@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiho_analysis::units::Nanos;
 
-use super::{Inbox, MAX_DATAGRAM_BYTES, MAX_RECEIVED_AT_ONCE, Outbox, Stamps, Traffic};
+use super::{Inbox, MAX_DATAGRAM_BYTES, MAX_RECEIVED_AT_ONCE, Outbox, Stamps, Traffic, canonical, reachable_from};
 use crate::address::{BindError, Transport};
 use crate::clock::RunClock;
 
@@ -110,7 +110,7 @@ impl Socket {
                 Ok((_, from)) if from == self.waker.0.address => {}
                 Ok((count, _)) if count > MAX_DATAGRAM_BYTES => self.traffic.oversized += 1,
                 Ok((count, from)) => {
-                    inbox.push(from, clock.now(), &self.buffer[..count]);
+                    inbox.push(canonical(from), clock.now(), &self.buffer[..count]);
                     self.traffic.received += 1;
                 }
                 Err(error) if is_nothing_there(&error) => {
@@ -130,7 +130,7 @@ impl Socket {
     /// network would.
     pub fn send(&mut self, outbox: &mut Outbox) {
         for (to, data) in &outbox.packets {
-            match self.socket.send_to(&outbox.bytes[data.clone()], to) {
+            match self.socket.send_to(&outbox.bytes[data.clone()], reachable_from(self.address, *to)) {
                 Ok(_) => self.traffic.sent += 1,
                 Err(_) => self.traffic.send_errors += 1,
             }
