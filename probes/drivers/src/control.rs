@@ -14,7 +14,7 @@ mod connection;
 mod server;
 
 pub use client::{CONNECT_TIMEOUT, ConnectError, ControlClient, connect};
-pub use server::{ControlServer, serve};
+pub use server::{ControlServer, JOIN_DEADLINE, MAX_CONNECTIONS, serve};
 
 /// Messages that may wait for the engine before their senders are held up.
 const INPUT_QUEUE: usize = 256;

@@ -1,7 +1,7 @@
 //! One control connection, whichever side it is on.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiho_proto::control::{ControlError, MAX_LINE_BYTES, Message};
@@ -9,7 +9,7 @@ use jiho_proto::engine::PeerId;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{ControlInput, Inputs};
 
@@ -21,7 +21,10 @@ const GOODBYE_BYTES: u64 = 1 << 20;
 /// Which end of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    Relay,
+    /// Whoever has connected must ask for a seat within `join_deadline`, or is disconnected.
+    Relay {
+        join_deadline: Duration,
+    },
     Client,
 }
 
@@ -31,6 +34,8 @@ enum End {
     ByPeer,
     Broken(io::Error),
     Malformed(ControlError),
+    /// Nobody has joined for that long.
+    Late(Duration),
 }
 
 /// Carries messages both ways until either side ends it, then tells the engine.
@@ -64,12 +69,17 @@ async fn talk(
         end = read_messages(&mut read, side, peer, remote, inputs) => end,
         end = write_messages(&mut write, outgoing) => end,
     };
-    if let (End::Malformed(error), Side::Relay) = (&end, side) {
-        let refusal = Message::Refused { reason: error.to_string() };
+    let refusal = match (&end, side) {
+        (End::Malformed(error), Side::Relay { .. }) => Some(error.to_string()),
+        (End::Late(_), _) => Some(describe(&end, side)),
+        _ => None,
+    };
+    if let Some(reason) = refusal {
+        let refusal = Message::Refused { reason };
         let _ = timeout(GOODBYE, write.write_all(refusal.to_line().as_bytes())).await;
     }
     let _ = timeout(GOODBYE, write.shutdown()).await;
-    if matches!(end, End::ByUs | End::Malformed(_)) {
+    if matches!(end, End::ByUs | End::Malformed(_) | End::Late(_)) {
         // A socket closed with unread input resets the connection, and our last words would be lost with it.
         let _ = timeout(GOODBYE, tokio::io::copy(&mut read.take(GOODBYE_BYTES), &mut tokio::io::sink())).await;
     }
@@ -83,25 +93,44 @@ async fn read_messages(
     remote: SocketAddr,
     inputs: &Inputs,
 ) -> End {
+    let mut may_join_until = match side {
+        Side::Relay { join_deadline } => Some((Instant::now() + join_deadline, join_deadline)),
+        Side::Client => None,
+    };
     let mut line = Vec::new();
     loop {
-        line.clear();
-        match (&mut *read).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line).await {
-            Ok(0) => return End::ByPeer,
-            Ok(_) => {}
-            Err(error) => return End::Broken(error),
-        }
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
-        match Message::from_line(text) {
+        let read = read_message(read, &mut line);
+        let message = match may_join_until {
+            Some((until, span)) => timeout_at(until, read).await.unwrap_or(Err(End::Late(span))),
+            None => read.await,
+        };
+        match message {
             Ok(mut message) => {
+                if matches!(message, Message::Join(_)) {
+                    may_join_until = None;
+                }
                 fill_in_address(&mut message, side, remote);
                 inputs.give(ControlInput::Message { peer, message }).await;
             }
-            Err(error) => return End::Malformed(error),
+            Err(end) => return end,
         }
+    }
+}
+
+/// Reads one message into `line`; empty lines are passed over.
+async fn read_message(read: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> Result<Message, End> {
+    loop {
+        line.clear();
+        match (&mut *read).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', line).await {
+            Ok(0) => return Err(End::ByPeer),
+            Ok(_) => {}
+            Err(error) => return Err(End::Broken(error)),
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        return Message::from_line(text).map_err(End::Malformed);
     }
 }
 
@@ -122,24 +151,29 @@ async fn write_messages(write: &mut (impl AsyncWrite + Unpin), outgoing: &mut mp
 /// of the connection.
 fn fill_in_address(message: &mut Message, side: Side, remote: SocketAddr) {
     let media = match (message, side) {
-        (Message::Join(join), Side::Relay) => &mut join.media,
+        (Message::Join(join), Side::Relay { .. }) => &mut join.media,
         (Message::Joined(joined), Side::Client) => &mut joined.media,
         _ => return,
     };
-    if media.ip().is_unspecified() {
-        media.set_ip(remote.ip().to_canonical());
+    let ip = if media.ip().is_unspecified() { remote.ip() } else { media.ip() };
+    // An IPv4 address in the guise of IPv6 would not be equal to the one from which packets come.
+    if let IpAddr::V4(ip) = ip.to_canonical() {
+        *media = SocketAddr::new(ip.into(), media.port());
+    } else {
+        media.set_ip(ip);
     }
 }
 
 fn describe(end: &End, side: Side) -> String {
     let other = match side {
-        Side::Relay => "the client",
+        Side::Relay { .. } => "the client",
         Side::Client => "the relay",
     };
     match end {
         End::ByUs => "closed from our side".to_owned(),
         End::ByPeer => format!("{other} closed the control connection"),
         End::Broken(error) => format!("the control connection to {other} broke: {error}"),
+        End::Late(span) => format!("{other} has not joined within {} s of connecting", span.as_secs_f64()),
         End::Malformed(error) => format!("{other} does not speak our protocol: {error}"),
     }
 }

@@ -1,12 +1,13 @@
 //! The relay's side: any number of connections, each with a number of its own.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiho_proto::control::Message;
 use jiho_proto::engine::PeerId;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -18,6 +19,10 @@ use crate::udp::Waker;
 
 /// Messages that may wait for a client to read them. Who lets more pile up is disconnected.
 const OUTPUT_QUEUE: usize = 256;
+/// How long a client may take from connecting to [`Message::Join`] before it is disconnected.
+pub const JOIN_DEADLINE: Duration = Duration::from_secs(5);
+/// Connections at a time, seated or not. Further ones are told so and closed.
+pub const MAX_CONNECTIONS: usize = 1024;
 /// Pause after a connection could not be accepted, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,19 +52,35 @@ impl ControlServer {
     }
 }
 
-/// Listens for clients; port 0 stands for any free one. `waker` wakes the thread that will hold the link.
+/// What a server puts up with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) join_deadline: Duration,
+    pub(super) connections: usize,
+}
+
+/// Listens for clients; port 0 stands for any free one. `waker` wakes the thread that will hold the link. A client
+/// that does not join within [`JOIN_DEADLINE`] is disconnected, as is any beyond [`MAX_CONNECTIONS`].
 pub async fn serve(address: SocketAddr, waker: Waker) -> Result<(ControlServer, ControlLink), BindError> {
+    serve_within(Limits { join_deadline: JOIN_DEADLINE, connections: MAX_CONNECTIONS }, address, waker).await
+}
+
+pub(super) async fn serve_within(
+    limits: Limits,
+    address: SocketAddr,
+    waker: Waker,
+) -> Result<(ControlServer, ControlLink), BindError> {
     let failed = |reason| BindError { transport: Transport::Tcp, address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let (link, wires) = ControlLink::new(waker);
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(run(listener, wires, stopped));
+    let task = tokio::spawn(run(limits, listener, wires, stopped));
     Ok((ControlServer { address: bound, stop, task }, link))
 }
 
-async fn run(listener: TcpListener, mut wires: Wires, mut stopped: oneshot::Receiver<()>) {
-    let mut clients = Clients::new(wires.inputs);
+async fn run(limits: Limits, listener: TcpListener, mut wires: Wires, mut stopped: oneshot::Receiver<()>) {
+    let mut clients = Clients::new(limits, wires.inputs);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -82,6 +103,7 @@ async fn run(listener: TcpListener, mut wires: Wires, mut stopped: oneshot::Rece
 }
 
 struct Clients {
+    limits: Limits,
     inputs: Inputs,
     last: PeerId,
     senders: BTreeMap<PeerId, (mpsc::Sender<Message>, AbortHandle)>,
@@ -89,17 +111,21 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(inputs: Inputs) -> Self {
-        Self { inputs, last: PeerId::RELAY, senders: BTreeMap::new(), tasks: JoinSet::new() }
+    fn new(limits: Limits, inputs: Inputs) -> Self {
+        Self { limits, inputs, last: PeerId::RELAY, senders: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
-    fn add(&mut self, stream: tokio::net::TcpStream) {
+    fn add(&mut self, stream: TcpStream) {
+        if self.tasks.len() >= self.limits.connections {
+            return turn_away(stream);
+        }
         let peer = PeerId(self.last.0 + 1);
         self.last = peer;
         let (sender, outgoing) = mpsc::channel(OUTPUT_QUEUE);
         let inputs = self.inputs.clone();
+        let side = Side::Relay { join_deadline: self.limits.join_deadline };
         let task = self.tasks.spawn(async move {
-            connection::run(stream, Side::Relay, peer, inputs, outgoing).await;
+            connection::run(stream, side, peer, inputs, outgoing).await;
             peer
         });
         self.senders.insert(peer, (sender, task));
@@ -126,5 +152,14 @@ impl Clients {
         self.senders.clear();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         let _ = timeout(4 * GOODBYE, all).await;
+    }
+}
+
+/// Says why, as far as that can be said without waiting, and closes.
+fn turn_away(stream: TcpStream) {
+    let refusal = Message::Refused { reason: "the relay has all the connections that it can take".to_owned() };
+    if let Ok(mut stream) = stream.into_std() {
+        // Nothing has been sent on the connection yet, so there is room for a line.
+        let _ = stream.write_all(refusal.to_line().as_bytes());
     }
 }

@@ -6,6 +6,7 @@ use jiho_proto::engine::PeerId;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::server::{Limits, serve_within};
 use super::*;
 use crate::udp::Socket;
 
@@ -147,6 +148,86 @@ async fn a_line_of_the_longest_length_is_read() {
     line.push(b'\n');
     stream.write_all(&line).await.unwrap();
     assert!(matches!(input(&mut relay).await, ControlInput::Message { message: Message::Leave, .. }));
+}
+
+/// All that a server says on a connection until it closes it.
+async fn last_words(stream: TcpStream) -> Message {
+    let mut text = Vec::new();
+    BufReader::new(stream).read_to_end(&mut text).await.unwrap();
+    Message::from_line(text.strip_suffix(b"\n").unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_does_not_join_in_time_is_disconnected_and_told_why() {
+    let limits = Limits { join_deadline: Duration::from_millis(100), connections: MAX_CONNECTIONS };
+    for said in ["", "\n", "{\"join", "\"leave\"\n"] {
+        let (server, mut relay) = serve_within(limits, loopback(), waker()).await.unwrap();
+        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let Message::Refused { reason } = last_words(stream).await else { panic!("not refused") };
+        assert_eq!(reason, "the client has not joined within 0.1 s of connecting");
+        let closed = loop {
+            if let ControlInput::Closed { peer, reason } = input(&mut relay).await {
+                break (peer, reason);
+            }
+        };
+        assert_eq!(closed, (PeerId(1), reason));
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_joined_may_be_silent_for_longer_than_the_deadline() {
+    let limits = Limits { join_deadline: Duration::from_secs(2), connections: MAX_CONNECTIONS };
+    let (server, mut relay) = serve_within(limits, loopback(), waker()).await.unwrap();
+    let (_client, link) = connect(&server.local_addr().to_string(), CONNECT_TIMEOUT, waker()).await.unwrap();
+    link.send(PeerId::RELAY, join("127.0.0.1:6000"));
+    input(&mut relay).await;
+    // Somebody who connects later and says nothing is disconnected: the deadline has passed for both.
+    let _silent = TcpStream::connect(server.local_addr()).await.unwrap();
+    assert!(matches!(input(&mut relay).await, ControlInput::Closed { peer: PeerId(2), .. }));
+    assert!(relay.next_input().is_none());
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_turned_away_until_another_ends() {
+    let limits = Limits { join_deadline: JOIN_DEADLINE, connections: 2 };
+    let (server, mut relay) = serve_within(limits, loopback(), waker()).await.unwrap();
+    let address = server.local_addr().to_string();
+    let (first, ana) = connect(&address, CONNECT_TIMEOUT, waker()).await.unwrap();
+    let (_second, ben) = connect(&address, CONNECT_TIMEOUT, waker()).await.unwrap();
+    for link in [&ana, &ben] {
+        link.send(PeerId::RELAY, join("127.0.0.1:6000"));
+        input(&mut relay).await;
+    }
+    let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    let Message::Refused { reason } = last_words(stream).await else { panic!("not refused") };
+    assert!(reason.contains("all the connections"), "{reason}");
+
+    drop(ana);
+    first.closed().await;
+    assert!(matches!(input(&mut relay).await, ControlInput::Closed { .. }));
+    // The server may hear of the end of a connection a moment later than the relay.
+    let seated = async {
+        loop {
+            let (_third, link) = connect(&address, CONNECT_TIMEOUT, waker()).await.unwrap();
+            link.send(PeerId::RELAY, join("127.0.0.1:6001"));
+            tokio::task::yield_now().await;
+            if let Ok(input) = tokio::time::timeout(Duration::from_millis(100), relay.inputs.recv()).await {
+                return media_of(&input.unwrap()).1;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, seated).await.unwrap(), "127.0.0.1:6001".parse().unwrap());
+}
+
+#[tokio::test]
+async fn an_ipv4_address_in_the_guise_of_ipv6_is_called_by_its_own_name() {
+    let (server, mut relay) = serve(loopback(), waker()).await.unwrap();
+    let (_client, link) = connect(&server.local_addr().to_string(), CONNECT_TIMEOUT, waker()).await.unwrap();
+    for media in ["[::ffff:127.0.0.1]:6000", "[::]:6000"] {
+        link.send(PeerId::RELAY, join(media));
+        assert_eq!(media_of(&input(&mut relay).await).1, "127.0.0.1:6000".parse().unwrap());
+    }
 }
 
 #[tokio::test]
