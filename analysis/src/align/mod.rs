@@ -88,7 +88,7 @@ pub struct Request {
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alignment {
-    /// Plausible lags, the highest score first. None if [`Self::missing`] says why.
+    /// Plausible lags, the highest score first. None if [`missing`](field@Self::missing) says why.
     pub lags: Vec<Lag>,
     /// Why there is no lag.
     pub missing: Option<Missing>,
