@@ -141,7 +141,8 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(decimated_hz: f64, is_coded: bool) -> Self {
-        let rival_reach = (RIVAL_SECONDS * decimated_hz) as usize;
+        // Of every candidate MARGIN values are kept to both sides, however low the rate.
+        let rival_reach = ((RIVAL_SECONDS * decimated_hz) as usize).max(MARGIN + 1);
         Self {
             is_coded,
             rival_reach,
@@ -259,4 +260,28 @@ fn height_of(values: &[f32]) -> f32 {
 
 fn higher(best: (usize, f32), other: (usize, f32)) -> (usize, f32) {
     if other.1 > best.1 { other } else { best }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_however_low_a_rate_a_peak_is_kept_with_all_its_neighbours() {
+        for hz in 1..1_000 {
+            let mut scanner = Scanner::new(f64::from(hz), true);
+            let mut found = 0;
+            let mut check = |candidate: Candidate| {
+                assert_eq!(candidate.values.len(), 2 * MARGIN + 1, "{hz} Hz");
+                found += 1;
+            };
+            // One peak at the very start and one at the very end.
+            let mut values = [0.0; 100];
+            values[0] = 1.0;
+            values[99] = 1.0;
+            scanner.push(&values, &[1.0; 100], &mut check);
+            scanner.finish(&mut check);
+            assert_eq!(found, 2, "{hz} Hz");
+        }
+    }
 }
