@@ -1,14 +1,19 @@
-//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, any rate, any number of channels.
+//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, at 8 to 384 kHz, up to 64 channels.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use jiho_analysis::units::Rate;
 
 use super::header::{Encoding, Header, Truncated};
 
+/// Sampling rates that are read, in Hz: below them the time signals do not fit into the band.
+const RATES: RangeInclusive<u32> = 8_000..=384_000;
+/// More channels than any recorder has; what claims more is damaged or no recording.
+const MOST_CHANNELS: usize = 64;
 /// What is read at one go.
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -48,6 +53,12 @@ pub enum ReadFault {
         /// How they are stored.
         encoding: String,
     },
+    /// Its sampling rate is out of bounds.
+    #[error("has a sampling rate of {} Hz; from {} to {} Hz are read", .0.0, RATES.start(), RATES.end())]
+    RateOutOfRange(Rate),
+    /// It has more channels than are read.
+    #[error("has {0} channels; up to {MOST_CHANNELS} are read")]
+    TooManyChannels(usize),
     /// There is nothing in it.
     #[error("holds no samples")]
     NoSamples,
@@ -64,6 +75,22 @@ impl fmt::Display for ReadError {
                     f,
                     "; convert it with: ffmpeg -i '{path}' -c:a pcm_s24le '{}'",
                     self.path.with_extension("pcm.wav").display()
+                )
+            }
+            ReadFault::RateOutOfRange(_) => {
+                write!(
+                    f,
+                    "; convert it with: ffmpeg -i '{path}' -ar 48000 '{}' (a recording below {} Hz lacks the time \
+                     signals: make it again at 48000 Hz)",
+                    self.path.with_extension("48k.wav").display(),
+                    RATES.start()
+                )
+            }
+            ReadFault::TooManyChannels(_) => {
+                write!(
+                    f,
+                    "; take out the channel you want with: ffmpeg -i '{path}' -af 'pan=mono|c0=c0' '{}'",
+                    self.path.with_extension("mono.wav").display()
                 )
             }
             ReadFault::Empty | ReadFault::HeaderCutOff | ReadFault::Damaged(_) | ReadFault::NoSamples => {
@@ -130,8 +157,10 @@ impl<R: Read + Seek> Reader<R> {
     pub fn new(mut source: R, path: &Path) -> Result<Self, ReadError> {
         let opened = Header::read(&mut source).and_then(|header| {
             source.seek(SeekFrom::Start(header.data_start))?;
-            match header.frames {
-                0 => Err(ReadFault::NoSamples),
+            match header {
+                Header { rate, .. } if !RATES.contains(&rate.0) => Err(ReadFault::RateOutOfRange(rate)),
+                Header { channels, .. } if channels > MOST_CHANNELS => Err(ReadFault::TooManyChannels(channels)),
+                Header { frames: 0, .. } => Err(ReadFault::NoSamples),
                 _ => Ok(header),
             }
         });
@@ -141,12 +170,12 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    /// The sampling rate.
+    /// The sampling rate; 8 to 384 kHz.
     pub fn rate(&self) -> Rate {
         self.header.rate
     }
 
-    /// How many channels there are; at least one.
+    /// How many channels there are; 1 to 64.
     pub fn channels(&self) -> usize {
         self.header.channels
     }
@@ -159,6 +188,16 @@ impl<R: Read + Seek> Reader<R> {
     /// Set if the file's header does not tell the truth about its length.
     pub fn truncated(&self) -> Option<Truncated> {
         self.header.truncated
+    }
+
+    /// Goes to a frame; what is next is read from there. Beyond the end there is nothing more.
+    pub fn seek(&mut self, frame: u64) -> Result<(), ReadError> {
+        let frame = frame.min(self.header.frames);
+        let at = self.header.data_start + frame * self.header.frame_bytes() as u64;
+        let sought = self.source.seek(SeekFrom::Start(at));
+        sought.map_err(|error| ReadError { path: self.path.clone(), fault: error.into() })?;
+        self.left = self.header.frames - frame;
+        Ok(())
     }
 
     /// Gives the next samples, −1 to 1: one list per channel, all of the same length, in place of what was in

@@ -296,3 +296,33 @@ fn a_missing_folder_is_named() {
     let error = Recorder::create(Path::new("/nowhere/ear.wav"), Rate(48_000)).err().unwrap().to_string();
     assert!(error.starts_with("/nowhere/ear.wav: cannot be created: "), "{error}");
 }
+
+/// Two frames of 16-bit zeros.
+fn two_frames(channels: u16, rate: u32) -> Vec<u8> {
+    let data = vec![0; 4 * usize::from(channels)];
+    assembled(1_000, &format(1, channels, rate, 2), data.len() as u32, &data)
+}
+
+#[test]
+fn a_sampling_rate_at_which_nothing_can_be_heard_is_refused_with_a_mend() {
+    for rate in [1, 251, 300, 7_999, 384_001, 500_000_000] {
+        let error = read_bytes(&two_frames(1, rate)).unwrap_err();
+        assert!(matches!(error.fault, ReadFault::RateOutOfRange(Rate(found)) if found == rate), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("x.wav: has a sampling rate of "), "{message}");
+        assert!(message.contains(&format!("{rate} Hz; from 8000 to 384000 Hz are read")), "{message}");
+        assert!(message.contains("-ar 48000"), "{message}");
+    }
+    for rate in [8_000, 384_000] {
+        assert_eq!(read_bytes(&two_frames(1, rate)).unwrap().rate, Rate(rate));
+    }
+}
+
+#[test]
+fn more_channels_than_any_recorder_has_are_refused_with_a_mend() {
+    assert_eq!(read_bytes(&two_frames(64, 48_000)).unwrap().channels.len(), 64);
+    let error = read_bytes(&two_frames(65, 48_000)).unwrap_err();
+    assert!(matches!(error.fault, ReadFault::TooManyChannels(65)), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("x.wav: has 65 channels; up to 64 are read; take out the channel"), "{message}");
+}
