@@ -11,7 +11,7 @@ use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
 use super::parts::{Codec, Direction, Jitter, Link, Playout, Signal};
 use super::place::Place;
-use super::text::{ample_text, duration_text};
+use super::text::{LONGEST, ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
 
 /// The link of everybody who names none; without loss or delay unless the file defines it.
@@ -151,6 +151,11 @@ impl Check<'_> {
             let mend = format!("at least {}", duration_text(super::Run::SHORTEST_WARMUP));
             let message = "too little warm-up for everybody to join before the first beep".to_owned();
             self.problem(&root.key("run").key("warmup"), message, &mend);
+        }
+        if file.run.total() > LONGEST {
+            let total = duration_text(file.run.total());
+            let message = format!("a run of {total} is longer than its recordings can be: a WAV file ends at 4 GiB");
+            self.problem(&root.key("run").key("duration"), message, "at most 12h with `warmup` and `drain`");
         }
         let rhythm = Rhythm::from(&file.signal);
         let place = match &file.signal {

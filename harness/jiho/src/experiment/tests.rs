@@ -77,6 +77,17 @@ fn speakers_who_take_turns_need_time_for_each() {
 }
 
 #[test]
+fn a_run_is_no_longer_than_its_recordings_can_be() {
+    let text = |duration: &str| format!("[run]\nwarmup = '1s'\nduration = '{duration}'\ndrain = '1s'\n{SMALLEST}");
+    assert_eq!(parse(&text("11h59m58s")).unwrap().run.total(), LONGEST);
+    let problem = &parse(&text("11h59m58s1ns")).unwrap_err().problems[0];
+    assert!(problem.message.contains("a WAV file ends at 4 GiB"), "{problem:?}");
+    assert_eq!(problem.spot.as_ref().unwrap().line, 3);
+    // What the recorder writes: 16 bits at 48 kHz, behind a header.
+    assert!(LONGEST.as_secs_f64() * 48_000.0 * 2.0 + 100.0 < f64::from(u32::MAX));
+}
+
+#[test]
 fn an_experiment_is_named_by_its_file_where_that_is_possible() {
     for (file, name) in [("runs/take 1.toml", "take-1"), ("", "experiment"), ("時報.toml", "--")] {
         assert_eq!(Experiment::parse(SMALLEST, Path::new(file)).unwrap().name, name);

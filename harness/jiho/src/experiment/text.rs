@@ -7,13 +7,14 @@ use jiho_analysis::units::Nanos;
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The longest duration that is accepted: sums and products of accepted durations stay far from overflow.
-pub const LONGEST: Nanos = Nanos::from_secs(24 * 60 * 60);
+/// The longest duration that is accepted, and the longest run: a WAV file ends at 4 GiB, 12.4 h at 48 kHz and 16 bits.
+/// Sums and products of accepted durations stay far from overflow.
+pub const LONGEST: Nanos = Nanos::from_secs(12 * 60 * 60);
 
 const DURATION_EXAMPLES: &str = "a duration with its unit, such as \"20ms\", \"2.5ms\", \"1 s\" or \"1m30s\"";
 const PERCENT_EXAMPLES: &str = "a percentage from 0 to 100, such as \"1%\" or \"0.5 %\"";
 
-/// Reads a duration: numbers with units from `ns` to `h`, as in `1m30s` or `2.5 ms`; 0 to 24 hours.
+/// Reads a duration: numbers with units from `ns` to `h`, as in `1m30s` or `2.5 ms`; 0 to 12 hours.
 pub fn parse_duration(text: &str) -> Result<Nanos, String> {
     let no_duration = || format!("`{text}` is not a duration: expected {DURATION_EXAMPLES}");
     let text = text.trim();
@@ -26,7 +27,9 @@ pub fn parse_duration(text: &str) -> Result<Nanos, String> {
     }
     match i64::try_from(span.as_nanos()) {
         Ok(nanos) if Nanos(nanos) <= LONGEST => Ok(Nanos(nanos)),
-        _ => Err(format!("`{text}` is longer than 24 hours, the longest that is accepted")),
+        _ => Err(format!(
+            "`{text}` is longer than 12 hours, the longest that a recording can be: a WAV file ends at 4 GiB"
+        )),
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
             ("500us", 500_000),
             ("500µs", 500_000),
             ("7ns", 7),
-            ("24h", 86_400_000_000_000),
+            ("12h", 43_200_000_000_000),
             ("0s", 0),
         ] {
             assert_eq!(parse_duration(text), Ok(Nanos(nanos)), "{text}");
@@ -163,7 +166,7 @@ mod tests {
         for (text, says) in [
             ("20", "lacks a unit"),
             ("-5ms", "negative"),
-            ("25h", "24 hours"),
+            ("13h", "12 hours"),
             ("20 parsecs", "not a duration"),
             ("", "not a duration"),
         ] {

@@ -15,7 +15,7 @@ use super::{interrupt, say};
 use crate::experiment::LONGEST;
 use crate::run::unkept::Unkept;
 
-/// Takes a seat at `relay` and holds it until Ctrl-C, a day at most; `told` is given the relay's answer.
+/// Takes a seat at `relay` and holds it until Ctrl-C, 12 hours at most; `told` is given the relay's answer.
 ///
 /// # Errors
 /// The relay cannot be reached, does not let us in, or goes away; or `told` fails.
