@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::experiment::{
     Application, Architecture, Codec, Direction, Experiment, Jitter, Playout, Signal, duration_text,
 };
+use crate::report::words::counted;
 
 /// Check an experiment file, and say what it will do.
 ///
@@ -118,7 +119,7 @@ fn architecture(architecture: &Architecture) -> &'static str {
 fn expected(experiment: &Experiment) -> String {
     let beeps: usize = experiment.programmes(RunTime::START).iter().map(|programme| programme.emissions().len()).sum();
     let others = experiment.speakers.len() - 1 + experiment.listeners.len();
-    format!("{beeps} beeps, each at {others} ears: {} delays", beeps * others)
+    format!("{}, each at {}: {}", counted(beeps, "beep"), counted(others, "ear"), counted(beeps * others, "delay"))
 }
 
 fn playout(playout: &Playout) -> String {
@@ -134,4 +135,22 @@ fn direction(direction: &Direction) -> String {
         Some(Jitter::Uniform(most)) => format!("jitter uniform up to {}", duration_text(most)),
     };
     format!("delay {}, {jitter}, loss {}", duration_text(direction.delay), direction.loss)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn one_ear_is_spoken_of_in_the_singular() {
+        let said = |run: &str, more: &str| {
+            let text = format!("{run}[[speaker]]\nname = 'ana'\n[[listener]]\nname = 'lena'\n{more}");
+            expected(&Experiment::parse(&text, Path::new("file.toml")).unwrap())
+        };
+        assert_eq!(said("[run]\nduration = '1s'\n", ""), "1 beep, each at 1 ear: 1 delay");
+        assert_eq!(said("", ""), "20 beeps, each at 1 ear: 20 delays");
+        assert_eq!(said("", "[[listener]]\nname = 'mei'\n"), "20 beeps, each at 2 ears: 40 delays");
+    }
 }

@@ -13,6 +13,7 @@ use crate::exit::{Exit, UsageError};
 use crate::experiment::{LONGEST, parse_duration};
 use crate::live::part::{Part, Stayed};
 use crate::live::sound::Sound;
+use crate::report::words::counted;
 use crate::run::stamp;
 
 /// The room's codec: the same for everybody.
@@ -78,7 +79,7 @@ pub(super) struct PartArgs {
     /// How long the jitter buffer holds the first packet, with its unit.
     #[arg(long, value_name = "TIME", default_value = "40ms", value_parser = parse_duration)]
     playout: Nanos,
-    /// When to stop, with its unit [default: at Ctrl-C, or after 24h]
+    /// When to stop, with its unit [default: at Ctrl-C, or after 12h, when recordings are full]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Nanos>,
     /// The folder to make [default: runs/NAME-TIME]
@@ -124,7 +125,7 @@ pub(super) enum Place {
 pub(super) fn report(stayed: &Stayed, speaks: bool) -> anyhow::Result<Exit> {
     let seconds = stayed.lasted.as_secs_f64();
     let folder = stayed.folder.path().display();
-    let beeps = if speaks { format!(" and {} beeps", stayed.beeps) } else { String::new() };
+    let beeps = if speaks { format!(" and {}", counted(stayed.beeps, "beep")) } else { String::new() };
     print(&format!(
         "{seconds:.1} s{beeps}, all in {folder}. To measure: jiho analyze {folder} [OTHER FOLDERS OF THE ROOM]\n"
     ))?;

@@ -4,7 +4,13 @@ use std::fmt::Write;
 
 use jiho_analysis::metrics::Relation;
 
+use super::words::counted;
 use crate::run::measure::{Findings, PairHeard};
+
+/// Lines are no longer than this, in columns of a terminal.
+const WIDEST: usize = 120;
+const INDENT: &str = "  ";
+const GAP: &str = "   ";
 
 /// Writes the matrices.
 pub fn matrix(findings: &Findings) -> String {
@@ -38,13 +44,33 @@ fn tier(findings: &Findings, relation: Relation, title: &str, text: &mut String)
         }
     }
     text.push('\n');
-    let widths: Vec<usize> =
-        (0..rows[0].len()).map(|n| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0)).collect();
-    for row in rows {
-        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {}", padded.join("   ").trim_end());
+    text.push_str(&blocks(&rows).join("\n"));
+}
+
+/// The table's columns, as many beside each other as fit; the titles of the rows stand in front of each block.
+fn blocks(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width_of = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width_of).collect();
+    let mut blocks = Vec::new();
+    let mut from = 1;
+    while from < columns {
+        let mut to = from + 1;
+        let width =
+            |to: usize| INDENT.len() + widths[0] + widths[from..to].iter().map(|w| GAP.len() + w).sum::<usize>();
+        while to < columns && width(to + 1) <= WIDEST {
+            to += 1;
+        }
+        let mut block = String::new();
+        for row in rows {
+            let cells = std::iter::once(0).chain(from..to).map(|n| format!("{:<width$}", row[n], width = widths[n]));
+            // Writing to a string cannot fail.
+            let _ = writeln!(block, "{INDENT}{}", cells.collect::<Vec<_>>().join(GAP).trim_end());
+        }
+        blocks.push(block);
+        from = to;
     }
+    blocks
 }
 
 fn cell(pair: &PairHeard) -> String {
@@ -52,10 +78,48 @@ fn cell(pair: &PairHeard) -> String {
     let counts = format!("{}/{}", delays.heard, delays.expected);
     let Some(distribution) = &delays.distribution else { return format!("not heard  {counts}") };
     let mut cell = format!("{}  {counts}", super::median_text(distribution, 2));
-    for (count, mark) in [(delays.weak, "weak"), (delays.ambiguous, "ambiguous"), (delays.steps, "steps")] {
+    for (count, mark) in [(delays.weak, "weak"), (delays.ambiguous, "ambiguous")] {
         if count > 0 {
             let _ = write!(cell, ", {count} {mark}");
         }
     }
+    if delays.steps > 0 {
+        let _ = write!(cell, ", {}", counted(delays.steps, "step"));
+    }
     cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wide_matrix_is_broken_into_blocks_that_fit_with_the_titles_in_each() {
+        let ears = 12;
+        let row = |title: &str, cell: &dyn Fn(usize) -> String| -> Vec<String> {
+            std::iter::once(title.to_owned()).chain((0..ears).map(cell)).collect()
+        };
+        let rows = [
+            row("audience", &|n| format!("at ear-{n}.")),
+            row("from ana", &|n| format!("1{n}.00 [66.83–66.96]  20/20")),
+        ];
+        let blocks = blocks(&rows);
+        assert!(blocks.len() > 1);
+        for block in &blocks {
+            let lines: Vec<&str> = block.lines().collect();
+            assert!(lines.iter().all(|line| line.chars().count() <= 120), "{block}");
+            assert!(lines[0].starts_with("  audience   at ear-") && lines[1].starts_with("  from ana   1"), "{block}");
+        }
+        // Every column once, in order.
+        let all = blocks.concat();
+        let places: Vec<usize> = (0..ears).map(|n| all.find(&format!("at ear-{n}.")).unwrap()).collect();
+        assert!(places.is_sorted());
+        assert_eq!(all.matches("at ear-").count(), ears);
+    }
+
+    #[test]
+    fn a_column_wider_than_the_terminal_stands_alone() {
+        let rows = [vec!["audience".to_owned(), "x".repeat(200), "y".to_owned()]];
+        assert_eq!(blocks(&rows).len(), 2);
+    }
 }
