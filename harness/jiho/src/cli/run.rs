@@ -70,6 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn text(outcome: &Outcome, experiment: &Experiment) -> String {
     let mut remarks: Vec<String> = outcome.run.failures.iter().map(|failure| format!("Failed: {failure}.")).collect();
+    remarks.extend(outcome.run.remarks());
     if outcome.run.partial {
         remarks.push("This run is partial: it ended before its time.".to_owned());
     }

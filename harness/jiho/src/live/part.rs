@@ -16,7 +16,7 @@ pub use super::record::Stayed;
 use super::{beats, interrupt, say};
 use crate::run::cast::Member;
 use crate::run::interrupt::Interrupt;
-use crate::run::keeper::Keeper;
+use crate::run::keeper::{Keeper, Kept};
 
 /// Who takes part, and where.
 #[derive(Clone, Debug)]
@@ -52,7 +52,8 @@ pub fn take(part: &Part) -> anyhow::Result<Stayed> {
 async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let interrupt = interrupt();
     let way = Way::to(&part.relay, part.media, &interrupt).await?;
-    let record = Record::begin(&part.out, &part.name, "room")?;
+    let family = part.plays.map(|(signal, _)| signal.family);
+    let record = Record::begin(&part.out, &part.name, "room", Some(part.codec), family)?;
     let end = RunTime::START + part.duration;
     let started_unix_ns = record.clock.started_unix_ns();
     let programme = part.plays.map(|(signal, code)| beats::programme(&signal, code, started_unix_ns, end)).transpose();
@@ -77,12 +78,14 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     // The cause before its consequences: a full disk ends the engine, an engine that ended gives up its seat.
     let threads = [report];
     let played = threads[0].outcome.as_ref().err().map(|error| anyhow::anyhow!("{error}"));
-    let failure = kept.err().or(played).or(stayed.err().map(anyhow::Error::from));
-    let folder = record.finish(&threads, failure.as_ref().map(ToString::to_string))?;
+    let (kept, unkept) = kept.map_or_else(|error| (Kept::default(), Some(error)), |kept| (kept, None));
+    let failure = unkept.or(played).or(stayed.err().map(anyhow::Error::from));
+    let folder = record.finish(&threads, &kept, failure.as_ref().map(ToString::to_string))?;
     if let Some(error) = failure {
         return Err(error.context(format!("ended early; what was recorded is in {}", folder.path().display())));
     }
-    let beeps = beeps.iter().filter(|beep| beep.at <= lasted).count();
+    let missed: usize = kept.late.iter().map(|late| late.beeps).sum();
+    let beeps = beeps.iter().filter(|beep| beep.at <= lasted).count().saturating_sub(missed);
     Ok(Stayed { folder, lasted: lasted.since_start(), beeps })
 }
 

@@ -3,13 +3,16 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
+use jiho_analysis::signal::Family;
 use jiho_analysis::units::Nanos;
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
+use jiho_proto::codec::CodecConfig;
 
 use crate::report::run_json::{FORMAT, Host, RunJson};
 use crate::run;
 use crate::run::folder::Folder;
+use crate::run::keeper::Kept;
 
 /// What is left when somebody has taken part.
 #[derive(Debug)]
@@ -33,7 +36,14 @@ pub(super) struct Record {
 impl Record {
     /// Makes the folder; `on` says where the sound goes. Until [`finish`](Self::finish) its `run.json` calls the run
     /// partial: so a process that is killed leaves the truth behind.
-    pub(super) fn begin(out: &Path, name: &str, on: &str) -> anyhow::Result<Self> {
+    /// `codec` is what sound travels by, `family` what is spoken, if anything is.
+    pub(super) fn begin(
+        out: &Path,
+        name: &str,
+        on: &str,
+        codec: Option<CodecConfig>,
+        family: Option<Family>,
+    ) -> anyhow::Result<Self> {
         let folder = Folder::create(out)?;
         let clock = RunClock::start();
         let run = RunJson {
@@ -48,15 +58,24 @@ impl Record {
             partial: true,
             failures: Vec::new(),
             clock_bound_ns: 0,
-            host: Some(Host::this(clock.started_unix_ns(), &[])),
+            codec,
+            family,
+            late: Vec::new(),
+            host: Some(Host::this(clock.started_unix_ns(), &[], 0)),
         };
         run.write(&folder.run_json())?;
         Ok(Self { folder, run, clock })
     }
 
     /// Completes `run.json`; `failure` says why the run ended before its time.
-    pub(super) fn finish(mut self, threads: &[MediaReport], failure: Option<String>) -> anyhow::Result<Folder> {
-        self.run.host = Some(Host::this(self.clock.started_unix_ns(), threads));
+    pub(super) fn finish(
+        mut self,
+        threads: &[MediaReport],
+        kept: &Kept,
+        failure: Option<String>,
+    ) -> anyhow::Result<Folder> {
+        self.run.host = Some(Host::this(self.clock.started_unix_ns(), threads, kept.stalls));
+        self.run.late.clone_from(&kept.late);
         self.run.partial = failure.is_some();
         self.run.failures.extend(failure);
         self.run.write(&self.folder.run_json())?;

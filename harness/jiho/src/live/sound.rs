@@ -16,7 +16,7 @@ use super::{beats, interrupt, say};
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
 use crate::run::interrupt::Interrupt;
-use crate::run::keeper::{Keeper, Participant};
+use crate::run::keeper::{Keeper, Kept, Participant};
 
 /// How often the device's state is looked at, and what was recorded is fetched.
 const TICK: Duration = Duration::from_millis(20);
@@ -47,7 +47,7 @@ pub struct Sound {
 pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed> {
     crate::run::block_on(async {
         let interrupt = interrupt();
-        let record = Record::begin(&sound.out, &sound.name, "device")?;
+        let record = Record::begin(&sound.out, &sound.name, "device", None, Some(signal.family))?;
         let played = play_into(sound, signal, code, &record, &interrupt).await;
         finish(record, played, "played")
     })
@@ -60,7 +60,7 @@ pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed
 pub fn record(sound: &Sound) -> anyhow::Result<Stayed> {
     crate::run::block_on(async {
         let interrupt = interrupt();
-        let record = Record::begin(&sound.out, &sound.name, "device")?;
+        let record = Record::begin(&sound.out, &sound.name, "device", None, None)?;
         let recorded = record_from(sound, &record, &interrupt).await;
         finish(record, recorded.map(|()| 0), "recorded")
     })
@@ -70,9 +70,9 @@ fn finish(record: Record, done: anyhow::Result<usize>, what: &str) -> anyhow::Re
     let lasted = record.clock.now().since_start();
     let begun = record.folder.has_sound();
     match done {
-        Ok(beeps) => Ok(Stayed { folder: record.finish(&[], None)?, lasted, beeps }),
+        Ok(beeps) => Ok(Stayed { folder: record.finish(&[], &Kept::default(), None)?, lasted, beeps }),
         Err(error) if begun => {
-            let folder = record.finish(&[], Some(error.to_string()))?;
+            let folder = record.finish(&[], &Kept::default(), Some(error.to_string()))?;
             Err(error.context(format!("ended early; what was {what} is in {}", folder.path().display())))
         }
         Err(error) => {

@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use anyhow::Context;
+use jiho_analysis::signal::Family;
 use jiho_drivers::media::MediaReport;
 use jiho_drivers::udp::Stamps;
+use jiho_proto::codec::CodecConfig;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
+
+/// Stamped when a packet came in.
+const KERNEL: &str = "kernel";
 
 /// How a run came about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,9 +38,27 @@ pub struct RunJson {
     pub failures: Vec<String>,
     /// Bound of the clocks' disagreement: all participants in a folder share one clock.
     pub clock_bound_ns: i64,
+    /// What sound travelled by; none of a sound device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecConfig>,
+    /// The family of the time signals that were spoken; none of who only heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
+    /// Speakers whose first beeps could not be sounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<Late>,
     /// What depends on the machine and the moment; none in simulation, whose runs repeat to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
+}
+
+/// Somebody who joined late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// Who.
+    pub name: String,
+    /// Beeps that were due before the mouth opened: nobody expects them.
+    pub beeps: usize,
 }
 
 /// The machine, the moment, and how well it kept time.
@@ -52,6 +75,9 @@ pub struct Host {
     pub kernel: Option<String>,
     /// Processors that may be used.
     pub cpus: Option<usize>,
+    /// How often an engine had to wait for the disk.
+    #[serde(default)]
+    pub stalls: u64,
     /// One per thread.
     pub threads: Vec<Thread>,
 }
@@ -69,6 +95,12 @@ pub struct Thread {
     pub sent: u64,
     /// Datagrams that the kernel did not take.
     pub send_errors: u64,
+    /// Datagrams dropped because they were longer than any of ours.
+    #[serde(default)]
+    pub oversized: u64,
+    /// Datagrams that the kernel dropped because the thread did not read fast enough, where it tells.
+    #[serde(default)]
+    pub overflowed: u64,
     /// How late the thread woke for its deadlines.
     pub wakeup_median_ns: i64,
     /// 99 of 100 wake-ups were no later than this.
@@ -79,7 +111,7 @@ pub struct Thread {
 
 impl Host {
     /// This machine, for a run that began at `started_unix_ns`.
-    pub fn this(started_unix_ns: i64, threads: &[MediaReport]) -> Self {
+    pub fn this(started_unix_ns: i64, threads: &[MediaReport], stalls: u64) -> Self {
         let line = |path| std::fs::read_to_string(path).ok().map(|text: String| text.trim().to_owned());
         Self {
             started_unix_ns,
@@ -87,15 +119,35 @@ impl Host {
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             kernel: line("/proc/sys/kernel/osrelease"),
             cpus: std::thread::available_parallelism().ok().map(usize::from),
+            stalls,
             threads: threads.iter().map(Thread::of).collect(),
         }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.threads.iter().flat_map(Thread::remarks).collect();
+        let stamped_late: Vec<&str> =
+            self.threads.iter().filter(|thread| thread.stamps != KERNEL).map(|thread| thread.name.as_str()).collect();
+        if !stamped_late.is_empty() {
+            remarks.push(format!(
+                "Packets were stamped by jiho and not by the kernel, later by as much as this machine was busy: {}.",
+                stamped_late.join(", ")
+            ));
+        }
+        if self.stalls > 0 {
+            remarks.push(format!(
+                "The disk was too slow: {} times an engine waited for it, and what it sent then was late.",
+                self.stalls
+            ));
+        }
+        remarks
     }
 }
 
 impl Thread {
     fn of(report: &MediaReport) -> Self {
         let stamps = match report.stamps {
-            Stamps::Kernel => "kernel",
+            Stamps::Kernel => KERNEL,
             Stamps::UserSpace => "user_space",
         };
         Self {
@@ -104,14 +156,40 @@ impl Thread {
             received: report.traffic.received,
             sent: report.traffic.sent,
             send_errors: report.traffic.send_errors,
+            oversized: report.traffic.oversized,
+            overflowed: report.traffic.overflowed,
             wakeup_median_ns: report.wakeups.median.0,
             wakeup_p99_ns: report.wakeups.p99.0,
             wakeup_max_ns: report.wakeups.max.0,
         }
     }
+
+    /// What this machine lost by itself.
+    fn remarks(&self) -> Vec<String> {
+        let Self { name, send_errors, oversized, overflowed, .. } = self;
+        [
+            (*overflowed, "were dropped by the system before they were read"),
+            (*oversized, "were too long and were dropped unread"),
+            (*send_errors, "could not be sent"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{name}: {count} packets {what}: this machine lost them, not the network."))
+        .collect()
+    }
 }
 
 impl RunJson {
+    /// What a report has to say about how the run came about, one sentence each: what the instrument itself lost must
+    /// not look like a loss on the way.
+    pub fn remarks(&self) -> Vec<String> {
+        let late = self.late.iter().map(|Late { name, beeps }| {
+            let beeps = if *beeps == 1 { "1 beep was".to_owned() } else { format!("{beeps} beeps were") };
+            format!("{name} joined late: {beeps} due before it spoke.")
+        });
+        late.chain(self.host.iter().flat_map(Host::remarks)).collect()
+    }
+
     /// Writes the file.
     ///
     /// # Errors
@@ -129,5 +207,41 @@ impl RunJson {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it was written before codec, family, late speakers, stalls and dropped datagrams were noted.
+    const OLDER: &str = r#"{
+        "format": 1, "run_id": "ana-1", "experiment": "ana", "on": "room", "seed": 1, "jiho_version": "0.1.0",
+        "opus_version": "libopus 1.5", "partial": false, "failures": [], "clock_bound_ns": 0,
+        "host": { "started_unix_ns": 1, "system": "linux", "kernel": null, "cpus": 2, "threads": [{
+            "name": "ana", "stamps": "kernel", "received": 5, "sent": 6, "send_errors": 0,
+            "wakeup_median_ns": 1, "wakeup_p99_ns": 2, "wakeup_max_ns": 3 }] } }"#;
+
+    #[test]
+    fn a_file_without_the_fields_that_may_be_missing_is_read_and_gives_no_remark() {
+        let run: RunJson = serde_json::from_str(OLDER).unwrap();
+        assert_eq!((run.codec, run.family), (None, None));
+        assert_eq!(run.remarks(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_machine_itself_lost_or_delayed_is_said() {
+        let mut run: RunJson = serde_json::from_str(OLDER).unwrap();
+        run.late.push(Late { name: "ben".to_owned(), beeps: 3 });
+        let host = run.host.as_mut().unwrap();
+        host.stalls = 4;
+        let thread = &mut host.threads[0];
+        (thread.overflowed, thread.oversized, thread.stamps) = (7, 2, "user_space".to_owned());
+        let remarks = run.remarks();
+        assert_eq!(remarks.len(), 5, "{remarks:?}");
+        assert_eq!(remarks[0], "ben joined late: 3 beeps were due before it spoke.");
+        for (remark, part) in remarks[1..].iter().zip(["ana: 7 packets", "ana: 2 packets", "by jiho", "4 times"]) {
+            assert!(remark.contains(part), "{remarks:?}");
+        }
     }
 }

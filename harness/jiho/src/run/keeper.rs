@@ -1,9 +1,11 @@
-//! Keeps what engines hand out: recordings, beeps sent, packets. One thread writes all of it, so that no engine ever
-//! waits for a disk, and rows are on disk about when they become known.
+//! Keeps what engines hand out: recordings, beeps sent, packets. One thread writes all of it, behind a queue: engines
+//! wait for the disk only while that is full, which is counted. Rows are on disk about when they become known.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
@@ -18,9 +20,10 @@ use jiho_proto::records::{KeepError, Records};
 use super::folder::Folder;
 use crate::report::emissions::EmissionRow;
 use crate::report::packets::{PacketRow, Tap};
+use crate::report::run_json::Late;
 use crate::report::table::Table;
 
-/// What may wait for the disk: some ten seconds of a room of ten.
+/// How many notes may wait for the disk. An ear gives 100 in a second, and every packet sent or received one.
 const QUEUE: usize = 16_384;
 /// Tables are handed to the system when this much of a run has passed since the last time.
 const FLUSH_EVERY: Nanos = Nanos::from_millis(500);
@@ -42,6 +45,7 @@ pub struct Participant {
 #[derive(Debug)]
 pub struct Keeper {
     notes: SyncSender<Note>,
+    stalls: Arc<AtomicU64>,
     thread: JoinHandle<anyhow::Result<Kept>>,
 }
 
@@ -52,6 +56,10 @@ pub struct Kept {
     pub joined: Vec<String>,
     /// Whose part ended early, and why.
     pub failures: Vec<(String, String)>,
+    /// Speakers whose first beeps were due before their mouths opened.
+    pub late: Vec<Late>,
+    /// How often an engine had to wait because the queue was full. In virtual time that costs nothing.
+    pub stalls: u64,
 }
 
 #[derive(Debug)]
@@ -88,12 +96,12 @@ impl Keeper {
             .name("keeper".to_owned())
             .spawn(move || writer.run(&inbox))
             .context("cannot start the thread that keeps recordings")?;
-        Ok(Self { notes, thread })
+        Ok(Self { notes, stalls: Arc::default(), thread })
     }
 
     /// What the engine of a participant writes to.
     pub fn records(&self, participant: usize) -> Box<dyn Records> {
-        Box::new(Pen { participant, notes: self.notes.clone() })
+        Box::new(Pen { participant, notes: self.notes.clone(), stalls: self.stalls.clone() })
     }
 
     /// Completes all files.
@@ -103,18 +111,29 @@ impl Keeper {
     pub fn finish(self) -> anyhow::Result<Kept> {
         // If the thread has ended early, its result says why.
         let _ = self.notes.send(Note::End);
-        self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"))
+        let kept =
+            self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"))?;
+        Ok(Kept { stalls: self.stalls.load(Ordering::Relaxed), ..kept })
     }
 }
 
 struct Pen {
     participant: usize,
     notes: SyncSender<Note>,
+    stalls: Arc<AtomicU64>,
 }
 
 impl Pen {
     fn write(&self, note: Note) -> Result<(), KeepError> {
-        self.notes.send(note).map_err(|_| "the run's files cannot be written any more".into())
+        let gone = || KeepError::from("the run's files cannot be written any more");
+        match self.notes.try_send(note) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(_)) => Err(gone()),
+            Err(TrySendError::Full(note)) => {
+                self.stalls.fetch_add(1, Ordering::Relaxed);
+                self.notes.send(note).map_err(|_| gone())
+            }
+        }
     }
 }
 
@@ -206,6 +225,9 @@ impl Writer {
                 // What was due before could not be sounded.
                 if let Some((_, emissions)) = &desk.who.programme {
                     desk.sent = emissions.partition_point(|emission| emission.at < clock.start);
+                    if desk.sent > 0 {
+                        self.kept.late.push(Late { name: desk.who.name.clone(), beeps: desk.sent });
+                    }
                 }
                 self.talkers.insert(ssrc, desk.who.name.clone());
             }
@@ -278,5 +300,49 @@ impl Writer {
             toc: None,
         })?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiho_analysis::units::Rate;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_makes_an_engine_wait_and_is_counted() {
+        let (notes, inbox) = sync_channel(1);
+        let stalls = Arc::default();
+        let pen = Pen { participant: 0, notes, stalls: Arc::clone(&stalls) };
+        pen.write(Note::End).unwrap();
+        let disk = thread::spawn({
+            let stalls = Arc::clone(&stalls);
+            move || {
+                while stalls.load(Ordering::Relaxed) == 0 {
+                    thread::yield_now();
+                }
+                inbox.iter().take(2).count()
+            }
+        });
+        pen.write(Note::End).unwrap();
+        assert_eq!((disk.join().unwrap(), stalls.load(Ordering::Relaxed)), (2, 1));
+        assert!(pen.write(Note::End).is_err(), "nobody writes any more");
+    }
+
+    #[test]
+    fn beeps_that_were_due_before_the_mouth_opened_are_counted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::create(temporary.path()).unwrap();
+        let emissions = (0..5).map(|beep| Emission { beep, at: RunTime(i64::from(beep) * 1_000_000_000) }).collect();
+        let ana = Participant {
+            name: "ana".to_owned(),
+            role: Role::Speaker,
+            programme: Some((Code::new(0).unwrap(), emissions)),
+            clock_error: Nanos::ZERO,
+        };
+        let keeper = Keeper::start(&folder, "late", 0, vec![ana]).unwrap();
+        let clock = SampleClock { start: RunTime(2_500_000_000), rate: Rate::OPUS };
+        keeper.records(0).event(clock.start, Event::MouthOpened { clock, ssrc: 1 }).unwrap();
+        assert_eq!(keeper.finish().unwrap().late, [Late { name: "ana".to_owned(), beeps: 3 }]);
     }
 }

@@ -21,8 +21,9 @@ use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
+use jiho_proto::codec::CodecConfig;
 
-use crate::experiment::{Codec, Experiment};
+use crate::experiment::Experiment;
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::table::Table;
 use crate::report::{arrivals, delays, pairs};
@@ -143,10 +144,14 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
 
 /// What an experiment's recordings are listened to for.
 pub fn listening(experiment: &Experiment) -> Listening {
-    let family: Family = Rhythm::from(&experiment.signal).family;
-    let codec_sd = match experiment.media.codec {
-        Codec::L16 {} => Nanos::ZERO,
-        Codec::Opus(_) => UNKNOWN_CODEC_SD,
+    listening_for(Rhythm::from(&experiment.signal).family, &codec(&experiment.media.codec))
+}
+
+/// What recordings are listened to for, of a family of signals that came through a codec.
+pub fn listening_for(family: Family, codec: &CodecConfig) -> Listening {
+    let codec_sd = match codec {
+        CodecConfig::L16 => Nanos::ZERO,
+        CodecConfig::Opus(_) => UNKNOWN_CODEC_SD,
     };
     Listening { family, codec_sd }
 }
@@ -213,7 +218,10 @@ fn run_json(
         partial: interrupted || !failures.is_empty(),
         failures,
         clock_bound_ns: 0,
-        host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads)),
+        codec: Some(codec(&experiment.media.codec)),
+        family: Some(Rhythm::from(&experiment.signal).family),
+        late: kept.late.clone(),
+        host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
     }
 }
 
