@@ -1,24 +1,34 @@
 //! What was measured, as verbs print it and as the exit code says it.
 
+use jiho_analysis::arrivals::Reason;
+use jiho_analysis::metrics::PairDelays;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::report::{pairs, terminal, words};
-use crate::run::measure::Findings;
+use crate::run::measure::{Findings, PairHeard};
 
 /// Fewer beeps of a pair than this give no interval worth the name.
 const ENOUGH_BEEPS: usize = 5;
 
 /// Whether this could be measured at all, and well enough.
 pub(super) fn verdict(findings: &Findings) -> Exit {
-    let pairs: Vec<_> = findings.pairs().map(|(_, _, pair)| &pair.delays).collect();
-    if pairs.iter().all(|delays| delays.distribution.is_none()) {
+    let pairs = || findings.pairs().map(|(_, _, pair)| pair);
+    if pairs().all(|pair| pair.delays.distribution.is_none()) {
         Exit::Nothing
-    } else if pairs.iter().any(|delays| delays.heard < ENOUGH_BEEPS.min(delays.expected) || delays.heard == 0) {
+    } else if pairs().any(is_doubtful) {
         Exit::Inconclusive
     } else {
         Exit::Done
     }
+}
+
+/// Whether too little of a pair was heard. Beeps that were due while the ear did not record are not held against it.
+fn is_doubtful(pair: &PairHeard) -> bool {
+    let unrecorded = pair.observations.iter().filter(|o| o.reason == Some(Reason::NotRecorded)).count();
+    let PairDelays { heard, expected, .. } = pair.delays;
+    let audible = expected.saturating_sub(unrecorded);
+    heard == 0 || heard < ENOUGH_BEEPS.min(expected) || heard * 2 < audible
 }
 
 /// The delay matrix, and what was found in words; `remarks` are said before the rest.
@@ -44,4 +54,40 @@ pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[Strin
 /// The pairs as `pairs.csv` has them.
 pub(super) fn json(findings: &Findings) -> Value {
     json!(pairs::rows(findings).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiho_analysis::arrivals::{Delay, Observation, Status};
+    use jiho_analysis::metrics::Relation;
+    use jiho_analysis::signal::Emission;
+    use jiho_analysis::units::{Nanos, RunTime};
+
+    use super::*;
+
+    /// Beeps that were heard, not found, and not recorded.
+    fn pair(heard: u32, not_found: u32, not_recorded: u32) -> PairHeard {
+        let value = Nanos::from_millis(60);
+        let observation = |beep: u32| {
+            let emission = Emission { beep, at: RunTime(i64::from(beep) * 1_000_000_000) };
+            let (status, reason) = match beep {
+                b if b < heard => (Status::Heard, None),
+                b if b < heard + not_found => (Status::Missing, Some(Reason::NotFound)),
+                _ => (Status::Missing, Some(Reason::NotRecorded)),
+            };
+            let delay = (beep < heard).then_some(Delay { value, low: value, high: value });
+            Observation { emission, status, reason, delay, detection: None }
+        };
+        let observations: Vec<_> = (0..heard + not_found + not_recorded).map(observation).collect();
+        let delays = PairDelays::of(&observations);
+        PairHeard { speaker: 0, relation: Relation::Stage, observations, paths: Vec::new(), delays }
+    }
+
+    #[test]
+    fn a_pair_is_doubtful_if_less_than_half_of_what_it_could_hear_was_heard() {
+        assert!(!is_doubtful(&pair(10, 10, 0)));
+        assert!(is_doubtful(&pair(10, 11, 0)));
+        assert!(!is_doubtful(&pair(10, 0, 50)), "the ear came late, and heard all from then on");
+        assert!(is_doubtful(&pair(4, 1, 0)) && is_doubtful(&pair(0, 0, 3)) && !is_doubtful(&pair(3, 0, 0)));
+    }
 }
