@@ -2,10 +2,14 @@
 // Helpers of tests are tests, and say what they skip.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use skip::skip;
 
 fn jiho(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_jiho")).args(arguments).current_dir(folder).output().unwrap()
@@ -33,7 +37,7 @@ fn differences(folder: &Path, files: &[&str]) -> Vec<Value> {
 fn has(program: &str) -> bool {
     let found = Command::new(program).arg("-version").output().is_ok();
     if !found {
-        eprintln!("skipped: {program} is not installed (scripts/setup --tests installs it)");
+        skip(&format!("{program} is not installed (scripts/setup --tests installs it)"));
     }
     found
 }

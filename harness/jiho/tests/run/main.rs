@@ -13,6 +13,8 @@ mod nothing_heard;
 mod repeatable;
 mod report_on_terminal;
 mod room;
+#[path = "../support/skip.rs"]
+mod skip;
 mod time_signal;
 mod truth;
 mod wrong_input;

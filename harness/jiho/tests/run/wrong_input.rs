@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::room::{Ran, command, run};
+use crate::skip::skip;
 
 const ROOM: &str = "[[speaker]]\nname = \"ana\"\n[[listener]]\nname = \"lena\"\n";
 
@@ -103,7 +104,7 @@ fn on_a_small_disk(world: &str) -> Option<Ran> {
 fn a_full_disk_is_named_and_what_was_recorded_is_kept() {
     for world in ["sim", "loopback"] {
         let Some(ran) = on_a_small_disk(world) else {
-            eprintln!("skipped: neither user namespaces nor `ulimit -f` are there to make a small disk");
+            skip("neither user namespaces nor `ulimit -f` are there to make a small disk");
             return;
         };
         assert_eq!(ran.code, Some(1), "{world}: {}{}", ran.stdout, ran.stderr);
