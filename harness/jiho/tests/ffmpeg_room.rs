@@ -3,6 +3,8 @@
 // Helpers of tests fail as tests do, wherever they stand, and say why they skip.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "support/skip.rs"]
+mod skip;
 mod support;
 
 use std::fs;
@@ -17,6 +19,7 @@ use jiho::run::measure::hear_channel;
 use jiho_analysis::signal::{Code, Family, Signal};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
+use skip::skip;
 use support::{Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
 
 const CODE: u8 = 5;
@@ -26,7 +29,7 @@ const SECONDS: i64 = 6;
 fn ffmpeg_is_missing() -> bool {
     let missing = Command::new("ffmpeg").arg("-version").output().is_err();
     if missing {
-        eprintln!("skipped: ffmpeg is not installed (scripts/setup --tests installs it)");
+        skip("ffmpeg is not installed (scripts/setup --tests installs it)");
     }
     missing
 }
@@ -185,15 +188,19 @@ fn the_delay_of_what_ffmpeg_hears_is_measured_from_its_own_recording() {
     assert!(converted.status.success(), "{converted:?}");
     let start = first_sample_unix(&dir.path().join("rec.mka"));
     let arrivals: Vec<f64> = heard(&dir.path().join("rec.wav"), 0).iter().map(|at| start + at).collect();
-    let started_unix_ns = RunJson::read(&folder(dir.path(), "ana").run_json()).unwrap().host.unwrap().started_unix_ns;
+    let host = RunJson::read(&folder(dir.path(), "ana").run_json()).unwrap().host.unwrap();
+    let started_unix_ns = host.started_unix_ns;
     let beeps: Vec<f64> = rows(&dir.path().join("ana/emissions.csv"))
         .iter()
         .map(|row| (started_unix_ns + row["sent_ns"].parse::<i64>().unwrap()) as f64 * 1e-9)
         .collect();
     assert!(beeps.len() >= 5 && arrivals.len() == beeps.len(), "{beeps:?} {arrivals:?}");
     let delays_ms: Vec<f64> = arrivals.iter().zip(&beeps).map(|(arrival, beep)| (arrival - beep) * 1e3).collect();
-    // 20 ms of packetisation and 6.5 ms of look-ahead, less the half millisecond to which Matroska rounds.
-    assert!(delays_ms.iter().all(|&delay| 26.0 < delay && delay < 500.0), "{delays_ms:?}");
+    // 20 ms of packetisation and 6.5 ms of look-ahead, less the half millisecond to which Matroska rounds. Above that,
+    // the packet that was least late for its place was woken for three times: by the speaker, the relay and ffmpeg.
+    let late_ms = host.threads.iter().map(|thread| thread.wakeup_p99_ns).max().unwrap() as f64 / 1e6;
+    let possible = 26.0..31.5 + 3.0 * late_ms;
+    assert!(delays_ms.iter().all(|delay| possible.contains(delay)), "{delays_ms:?} are not all in {possible:?}");
     let least = delays_ms.iter().copied().fold(f64::INFINITY, f64::min);
     let most = delays_ms.iter().copied().fold(0.0, f64::max);
     assert!(most - least < 0.2, "{delays_ms:?}");
