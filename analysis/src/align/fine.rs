@@ -249,6 +249,8 @@ impl Looked {
         }
         let trend = self.trend();
         let slope = trend.map_or(0.0, |trend| trend.slope);
+        let least = LEAST_SD_SAMPLES * self.step_s / plan.common_s;
+        let trend = trend.map(|trend| stats::Trend { slope_sd: trend.slope_sd.max(least), ..trend });
         let known = trend.filter(|trend| 1.96e6 * trend.slope_sd <= DRIFT_WITHIN_PPM);
         let rest: Vec<f64> = self.parts.iter().map(|(at, late)| late - slope * (at - plan.middle_s)).collect();
         // The spread of a median, if parts are Gaussian: 1.2533 times that of a mean.

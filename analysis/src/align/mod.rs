@@ -127,7 +127,7 @@ pub enum Missing {
 pub struct Lag {
     /// How much later the second recording has what the first has, in seconds.
     pub lag_s: f64,
-    /// 95 % interval of it, of whichever is more: what the coherence allows (Knapp & Carter 1976, equation 37; the
+    /// 95 % interval of it, of whichever is more: what the coherence allows (Knapp & Carter 1976; the
     /// Cramér–Rao bound of Carter 1987 if the weighting fits), or the spread over parts of the recordings.
     pub interval_s: Interval,
     /// When: seconds of the first recording, the middle of the time that both have in common.

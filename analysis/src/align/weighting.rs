@@ -45,7 +45,7 @@ impl Coherence {
     /// From spectra, averaged over `half` bins to either side as well. What is below `lowest_hz` does not count.
     pub(super) fn of(spectra: &Spectra, half: usize, lowest_hz: f64) -> Self {
         let averaged = spectra.averaged.max(1.0);
-        // The distribution of the estimate when there is no coherence: Carter 1987, equation 54.
+        // The estimate's distribution when there is no coherence (Carter, Knapp & Nuttall 1973).
         let chance = if averaged > 1.0 { 1.0 - BY_CHANCE.powf(1.0 / (averaged - 1.0)) } else { 1.0 };
         let (a, b) = (moving_mean(&spectra.a, half), moving_mean(&spectra.b, half));
         let re = moving_mean(&spectra.cross.iter().map(|bin| bin.re).collect::<Vec<_>>(), half);
@@ -81,8 +81,8 @@ impl Coherence {
         (0..self.power.len()).map(weight).collect()
     }
 
-    /// The standard deviation of the delay at the peak of a weighted correlation, in seconds: Knapp & Carter 1976,
-    /// equation 37. Infinite if nothing is coherent.
+    /// The standard deviation of the delay at the peak of a weighted correlation, in seconds: the variance
+    /// of Knapp & Carter 1976 for any weighting near the true delay. Infinite if nothing is coherent.
     pub(super) fn delay_sd_s(&self, weighting: Weighting) -> f64 {
         let weights = self.weights(weighting);
         let (mut noise, mut slope) = (0.0, 0.0);
@@ -126,14 +126,6 @@ fn moving_mean(values: &[f64], half: usize) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// The Cramér–Rao bound for a flat spectrum between two frequencies with one coherence (Quazi 1981): the standard
-/// deviation in seconds. It is what tests hold predictions against.
-#[cfg(test)]
-fn flat_bound_s(low_hz: f64, high_hz: f64, coherence_squared: f64, observed_s: f64) -> f64 {
-    let omega_squared = (TAU.powi(2) / 3.0) * (high_hz.powi(3) - low_hz.powi(3));
-    (2.0 * observed_s * omega_squared * coherence_squared / (1.0 - coherence_squared)).sqrt().recip()
-}
-
 /// The window of all spectra here (Harris 1978), over `length` samples.
 pub(super) fn hann(length: usize) -> Vec<f32> {
     (0..length).map(|n| (0.5 - 0.5 * (TAU * (n as f64 + 0.5) / length as f64).cos()) as f32).collect()
@@ -155,7 +147,15 @@ pub(super) fn turn(hz: f64, delay_s: f64) -> Complex64 {
 mod tests {
     use super::*;
 
-    /// Flat from `low` to `high` bins of 10 Hz; powers fall by `slope` powers of the frequency.
+    /// The Cramér–Rao bound for a flat spectrum between two frequencies with one coherence (Quazi, An Overview on the Time
+    /// Delay Estimate in Active and Passive Systems, IEEE Transactions on Acoustics, Speech, and Signal Processing 29
+    /// (1981)): the standard deviation in seconds. It is what predictions are held against.
+    fn flat_bound_s(low_hz: f64, high_hz: f64, coherence_squared: f64, observed_s: f64) -> f64 {
+        let omega_squared = (TAU.powi(2) / 3.0) * (high_hz.powi(3) - low_hz.powi(3));
+        (2.0 * observed_s * omega_squared * coherence_squared / (1.0 - coherence_squared)).sqrt().recip()
+    }
+
+    /// Bins of 10 Hz up to 10 kHz.
     fn spectra(coherence_squared: impl Fn(usize) -> f64, power: impl Fn(usize) -> f64) -> Spectra {
         let powers: Vec<f64> = (0..=1000).map(power).collect();
         let cross = powers.iter().enumerate().map(|(n, p)| Complex64::new(p * coherence_squared(n).sqrt(), 0.0));

@@ -1,5 +1,6 @@
 //! The command line: one file per verb, each with its arguments and what it does with them.
 
+mod align;
 mod analyze;
 mod bar;
 mod check;
@@ -52,6 +53,7 @@ enum Verb {
     Hear(hear::Args),
     Join(join::Args),
     Analyze(analyze::Args),
+    Align(align::Args),
     Signal(signal::Args),
     Device(device::Args),
     Verify(verify::Args),
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Hear(args) => hear::run(&args),
         Verb::Join(args) => join::run(args),
         Verb::Analyze(args) => analyze::run(&args),
+        Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
         Verb::Verify(args) => verify::run(&args),
