@@ -10,6 +10,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use jiho::experiment::Experiment;
+use jiho_analysis::hear::Hearing;
+use jiho_analysis::signal::{Code, Family};
+use jiho_analysis::units::Rate;
 use jiho_drivers::wav::Reader;
 use jiho_proto::control::{MAX_LINE_BYTES, Message};
 use jiho_proto::wire::{self, rtp};
@@ -70,8 +73,11 @@ pub fn experiment(file: &[u8]) {
     }
 }
 
+/// Samples of a file that are listened to: enough for several blocks of the search, and quick.
+const HEARD: usize = 20_000;
+
 /// A WAV file: it gives as many samples as it announces, none of them beyond what its bytes can hold, all of them
-/// numbers; or an error that names it.
+/// numbers, in which time signals can be looked for; or an error that names it.
 pub fn wav(file: &[u8]) {
     let mut reader = match Reader::new(Cursor::new(file), Path::new("fuzzed.wav")) {
         Ok(reader) => reader,
@@ -81,7 +87,7 @@ pub fn wav(file: &[u8]) {
     assert!(channels > 0 && frames > 0 && reader.rate().0 > 0);
     assert!(frames.saturating_mul(channels as u64) <= file.len() as u64, "a sample has at least one byte");
 
-    let (mut block, mut given) = (Vec::new(), 0);
+    let (mut block, mut given, mut first) = (Vec::new(), 0, Vec::new());
     loop {
         let read = reader.next_block(&mut block);
         assert!(read.is_ok(), "announced and not there: {read:?}");
@@ -92,6 +98,19 @@ pub fn wav(file: &[u8]) {
             assert!(samples.iter().all(|sample| sample.is_finite()));
         }
         given += block[0].len() as u64;
+        first.extend(block[0].iter().take(HEARD - first.len()));
     }
     assert_eq!(given, frames);
+    hear(&first, reader.rate());
+}
+
+/// Whatever is heard has its place near the recording and figures that are numbers.
+fn hear(samples: &[f32], rate: Rate) {
+    let codes: Vec<Code> = Code::all().take(1).collect();
+    let mut hearing = Hearing::new(rate, Family::Voiced, &codes);
+    let mut heard = hearing.push(samples);
+    heard.extend(hearing.finish());
+    for detection in heard {
+        assert!(detection.position.is_finite() && (0.0..=1.0).contains(&detection.score), "{detection:?}");
+    }
 }
