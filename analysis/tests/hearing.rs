@@ -11,10 +11,22 @@ fn code(number: u8) -> Code {
     Code::new(number).unwrap()
 }
 
-fn add_beep(samples: &mut [f32], rate: Rate, number: u8, position: f64, gain: f32) {
-    let mut beep = vec![0.0; samples.len()];
-    Waveform::new(Family::Voiced, code(number)).add(-position / rate.hz(), rate, &mut beep);
-    samples.iter_mut().zip(beep).for_each(|(sample, beep)| *sample += gain * beep);
+fn coded_families() -> impl Iterator<Item = Family> {
+    Family::ALL.into_iter().filter(|family| family.is_coded())
+}
+
+fn coded_family() -> impl Strategy<Value = Family> {
+    proptest::sample::select(coded_families().collect::<Vec<_>>())
+}
+
+fn add_beep(samples: &mut [f32], rate: Rate, family: Family, number: u8, position: f64, gain: f32) {
+    add(samples, rate, &Waveform::new(family, code(number)), position, gain);
+}
+
+fn add(samples: &mut [f32], rate: Rate, beep: &Waveform, position: f64, gain: f32) {
+    let mut beep_alone = vec![0.0; samples.len()];
+    beep.add(-position / rate.hz(), rate, &mut beep_alone);
+    samples.iter_mut().zip(beep_alone).for_each(|(sample, beep)| *sample += gain * beep);
 }
 
 /// White Gaussian noise by Box–Muller over a 64-bit linear congruential generator (Knuth's MMIX constants).
@@ -36,16 +48,19 @@ fn sure(detections: &[Detection]) -> Vec<Detection> {
 #[test]
 fn the_fast_path_gives_the_oracles_scores() {
     let rate = Rate(12_000);
-    let mut samples = vec![0.0; 12_000];
-    add_beep(&mut samples, rate, 3, 4321.0, 1.0);
-    add_noise(&mut samples, 0.1, 7);
-    let mut template = vec![0.0; 2400];
-    Waveform::new(Family::Voiced, code(3)).add(0.0, rate, &mut template);
-    let oracle = normalised_correlation(&samples, &template);
-    let best = (0..oracle.len()).max_by(|&a, &b| oracle[a].total_cmp(&oracle[b])).unwrap();
-    let heard = hear(&samples, rate, Family::Voiced, &[code(3)])[0];
-    assert!((heard.position - best as f64).abs() < 0.6, "{heard:?}, oracle at {best}");
-    assert!((heard.score - oracle[best]).abs() < 0.01, "{heard:?}, oracle {}", oracle[best]);
+    for family in coded_families() {
+        let mut samples = vec![0.0; 12_000];
+        add_beep(&mut samples, rate, family, 3, 4321.0, 1.0);
+        add_noise(&mut samples, 0.1, 7);
+        let beep = Waveform::new(family, code(3));
+        let mut template = vec![0.0; rate.samples(beep.after_mark()) as usize];
+        beep.add(0.0, rate, &mut template);
+        let oracle = normalised_correlation(&samples, &template);
+        let best = (0..oracle.len()).max_by(|&a, &b| oracle[a].total_cmp(&oracle[b])).unwrap();
+        let heard = hear(&samples, rate, family, &[code(3)])[0];
+        assert!((heard.position - best as f64).abs() < 0.6, "{family}: {heard:?}, oracle at {best}");
+        assert!((heard.score - oracle[best]).abs() < 0.01, "{family}: {heard:?}, oracle {}", oracle[best]);
+    }
 }
 
 proptest! {
@@ -53,14 +68,14 @@ proptest! {
 
     #[test]
     fn a_clean_beep_is_found_within_a_hundredth_of_a_sample(
-        position in 0.0f64..90_000.0, number in 0u8..64, gain in 0.02f32..2.0, inverted: bool,
+        family in coded_family(), position in 0.0f64..90_000.0, number in 0u8..64, gain in 0.02f32..2.0, inverted: bool,
         rate in prop_oneof![Just(48_000u32), Just(44_100), Just(16_000), Just(32_000), Just(96_000), Just(22_050)],
     ) {
         let rate = Rate(rate);
         let position = position * rate.hz() / 48_000.0;
         let mut samples = vec![0.0; rate.0 as usize * 5 / 2];
-        add_beep(&mut samples, rate, number, position, if inverted { -gain } else { gain });
-        let heard = sure(&hear(&samples, rate, Family::Voiced, &[code(number)]));
+        add_beep(&mut samples, rate, family, number, position, if inverted { -gain } else { gain });
+        let heard = sure(&hear(&samples, rate, family, &[code(number)]));
         prop_assert_eq!(heard.len(), 1);
         prop_assert!((heard[0].position - position).abs() < 0.01, "{:?} for {}", heard[0], position);
         prop_assert_eq!(heard[0].inverted, inverted);
@@ -68,16 +83,16 @@ proptest! {
 
     #[test]
     fn speakers_at_the_same_instant_do_not_disturb_each_other(
-        a in 10_000.0f64..12_000.0, b in 10_000.0f64..12_000.0, c in 10_000.0f64..12_000.0,
+        family in coded_family(), a in 10_000.0f64..12_000.0, b in 10_000.0f64..12_000.0, c in 10_000.0f64..12_000.0,
         first in 0u8..20, gain in 0.5f32..2.0,
     ) {
         let rate = Rate::OPUS;
         let mut samples = vec![0.0; 48_000];
         for (n, (position, gain)) in [(a, 1.0), (b, gain), (c, 1.0)].into_iter().enumerate() {
-            add_beep(&mut samples, rate, first + 20 * n as u8, position, gain);
+            add_beep(&mut samples, rate, family, first + 20 * n as u8, position, gain);
         }
         let codes = [code(first), code(first + 20), code(first + 40), code(63)];
-        let heard = sure(&hear(&samples, rate, Family::Voiced, &codes));
+        let heard = sure(&hear(&samples, rate, family, &codes));
         prop_assert_eq!(heard.len(), 3, "{:?}", heard);
         for (n, position) in [a, b, c].into_iter().enumerate() {
             let own = heard.iter().find(|h| h.code == codes[n]).unwrap();
@@ -89,15 +104,15 @@ proptest! {
 
 #[test]
 fn a_stream_in_pieces_gives_what_the_whole_gives() {
-    let rate = Rate::OPUS;
+    let (rate, family) = (Rate::OPUS, Family::Voiced);
     let mut samples = vec![0.0; 48_000 * 6];
     for (n, position) in [3_000.25, 50_000.5, 61_000.0, 130_000.75, 250_000.0].into_iter().enumerate() {
-        add_beep(&mut samples, rate, n as u8 % 2, position, 1.0);
+        add_beep(&mut samples, rate, family, n as u8 % 2, position, 1.0);
     }
     add_noise(&mut samples, 0.02, 1);
     let codes = [code(0), code(1)];
-    let whole = hear(&samples, rate, Family::Voiced, &codes);
-    let mut hearing = Hearing::new(rate, Family::Voiced, &codes);
+    let whole = hear(&samples, rate, family, &codes);
+    let mut hearing = Hearing::new(rate, family, &codes);
     let mut pieces: Vec<Detection> = samples.chunks(7_919).flat_map(|piece| hearing.push(piece)).collect();
     pieces.extend(hearing.finish());
     assert_eq!(whole, pieces);
@@ -107,48 +122,57 @@ fn a_stream_in_pieces_gives_what_the_whole_gives() {
 #[test]
 fn the_spread_in_white_noise_is_that_of_the_cramer_rao_bound() {
     let rate = Rate::OPUS;
-    for snr_db in [20.0, 0.0, -8.0] {
-        let noise = 0.1 * 10f32.powf(-snr_db / 20.0);
-        let (mut squares, mut bound, mut count) = (0.0, 0.0, 0.0);
-        for trial in 0..150 {
-            let position = 9_000.0 + 37.31 * f64::from(trial);
-            let mut samples = vec![0.0; 32_000];
-            add_beep(&mut samples, rate, 5, position, 1.0);
-            add_noise(&mut samples, noise, 1000 + trial as u64);
-            for heard in sure(&hear(&samples, rate, Family::Voiced, &[code(5)])) {
-                squares += (heard.position - position).powi(2);
-                bound += heard.position_sd.powi(2);
-                count += 1.0;
-            }
+    let position = |second: usize| 9_000.0 + 37.31 * second as f64;
+    for (family, snr_db) in coded_families().flat_map(|family| [20.0, 0.0, -8.0].map(|snr_db| (family, snr_db))) {
+        let beep = Waveform::new(family, code(5));
+        let mut samples = vec![0.0; 48_000 * 150];
+        for (second, samples) in samples.chunks_mut(48_000).enumerate() {
+            add(samples, rate, &beep, position(second), 1.0);
         }
-        assert!(count >= 148.0, "{snr_db} dB: heard {count} of 150");
+        add_noise(&mut samples, 0.1 * 10f32.powf(-snr_db / 20.0), 1000);
+        let (mut squares, mut bound, mut count) = (0.0, 0.0, 0.0);
+        for heard in sure(&hear(&samples, rate, family, &[code(5)])) {
+            let second = (heard.position / 48_000.0) as usize;
+            squares += (heard.position - 48_000.0 * second as f64 - position(second)).powi(2);
+            bound += heard.position_sd.powi(2);
+            count += 1.0;
+        }
+        assert!((148.0..=150.0).contains(&count), "{family} at {snr_db} dB: heard {count} of 150");
         let ratio = (squares / bound).sqrt();
         // The ratio's own standard deviation is 1/√300.
-        assert!((0.82..1.18).contains(&ratio), "{snr_db} dB: spread over bound {ratio:.3}");
+        assert!((0.82..1.18).contains(&ratio), "{family} at {snr_db} dB: spread over bound {ratio:.3}");
     }
 }
 
 #[test]
 fn noise_and_other_codes_are_never_taken_for_a_beep() {
     let rate = Rate::OPUS;
-    let mut samples = vec![0.0; 48_000 * 60];
-    add_noise(&mut samples, 0.1, 99);
-    for n in 0..59 {
-        add_beep(&mut samples, rate, n % 16, 48_000.0 * f64::from(n) + 5_000.3, 2.0);
+    let mut noise = vec![0.0; 48_000 * 16];
+    add_noise(&mut noise, 0.1, 99);
+    for sounding in coded_families() {
+        let mut samples = noise.clone();
+        for (n, second) in samples.chunks_mut(48_000).enumerate() {
+            add_beep(second, rate, sounding, n as u8, 5_000.3, 2.0);
+        }
+        for family in coded_families() {
+            let others: Vec<Code> = (if family == sounding { 16..48 } else { 0..32 }).map(code).collect();
+            assert_eq!(sure(&hear(&samples, rate, family, &others)), vec![], "{family} is not {sounding}");
+        }
     }
-    let others: Vec<Code> = (32..48).map(code).collect();
-    assert_eq!(sure(&hear(&samples, rate, Family::Voiced, &others)), vec![]);
 }
 
 #[test]
-fn the_literal_time_signal_is_found_once_wherever_it_falls_and_called_ambiguous() {
-    let rate = Rate::OPUS;
-    for mark in [3.2, 4.125, 4.123_456_7, 4.133_333_4] {
-        let mut samples = vec![0.0; 48_000 * 9];
-        Waveform::new(Family::Jiho, code(0)).add(-mark, rate, &mut samples);
-        let heard = hear(&samples, rate, Family::Jiho, &[code(0)]);
-        let [only] = heard[..] else { panic!("side lobes were listed: {heard:?}") };
-        assert!((only.position - mark * 48_000.0).abs() < 0.05, "{only:?}, not {}", mark * 48_000.0);
-        assert!(!only.is_sure() && only.peak_ratio < 1.1, "880 Hz looks the same one cycle later: {only:?}");
+fn literal_time_signals_are_found_once_wherever_they_fall_and_called_ambiguous() {
+    for (family, rate) in [(Family::Jiho, 48_000), (Family::Bbc, 48_000), (Family::Bbc, 44_100), (Family::Bbc, 22_050)]
+    {
+        let rate = Rate(rate);
+        for mark in [5.2, 6.125, 6.123_456_7, 6.133_333_4] {
+            let mut samples = vec![0.0; rate.0 as usize * 11];
+            Waveform::new(family, code(0)).add(-mark, rate, &mut samples);
+            let heard = hear(&samples, rate, family, &[code(0)]);
+            let [only] = heard[..] else { panic!("side lobes of {family} were listed: {heard:?}") };
+            assert!((only.position - mark * rate.hz()).abs() < 0.05, "{family}: {only:?}, not {}", mark * rate.hz());
+            assert!(!only.is_sure() && only.peak_ratio < 1.1, "a tone looks the same one cycle later: {only:?}");
+        }
     }
 }

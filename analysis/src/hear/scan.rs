@@ -18,8 +18,8 @@ const ECHO_SCORE: f32 = 0.30;
 /// … and this part of the greater one's height.
 const ECHO_HEIGHT: f32 = 0.5;
 /// Tones have no echoes that could be told from their own side lobes, but side lobes nearly as high as the peak:
-/// between two samples, 880 Hz at 12 kHz hides 2.7 % of a height, so that only the refined heights tell which is which.
-const NEARLY_EQUAL: f32 = 0.97;
+/// between two samples, 1 kHz at 12 kHz hides 3.4 % of a height, so that only the refined heights tell which is which.
+const NEARLY_EQUAL: f32 = 0.96;
 /// Values kept on either side of a peak for its refinement.
 pub(super) const MARGIN: usize = REACH + 16;
 
@@ -202,7 +202,7 @@ impl Scanner {
             return None;
         }
         let lobe = index - self.main_lobe..=index + self.main_lobe;
-        if self.values[lobe].iter().any(|v| v.abs() > height) {
+        if self.is_coded && self.values[lobe].iter().any(|v| v.abs() > height) {
             return None;
         }
         let (rival_index, rival) = self.rival(index);

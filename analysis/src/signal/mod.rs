@@ -2,15 +2,21 @@
 //!
 //! Every waveform is a function of continuous time, so that a beep can begin between two samples of any clock.
 
+mod beep;
 mod book;
-mod jiho;
+mod describe;
+mod noise;
 mod programme;
 mod schedule;
+mod tones;
 mod voiced;
 
-pub use book::{BOOK, BookFigures, Candidate, figures};
+pub use book::{BookFigures, Candidate, Comparison};
+pub use describe::{CrossPeak, Description, SideLobe};
+pub use noise::Noise;
 pub use programme::{Programme, Signal};
 pub use schedule::{Emission, Schedule};
+pub use tones::Tones;
 pub use voiced::Voiced;
 
 use std::fmt;
@@ -31,7 +37,7 @@ pub struct NoSuchCode(pub u8);
 
 impl Code {
     /// How many codes there are.
-    pub const COUNT: u8 = BOOK.len() as u8;
+    pub const COUNT: u8 = 64;
 
     /// The code of a number, if there is one.
     pub const fn new(number: u8) -> Option<Self> {
@@ -76,19 +82,62 @@ pub enum Family {
     /// A coded voice: 200 ms of harmonics on a pitch that wanders as the code says. Codecs, noise suppression and
     /// DTX take it for speech.
     Voiced,
+    /// A coded voice of 400 ms: twice the energy, and codes that are told apart more clearly.
+    VoicedRobust,
+    /// A coded noise: 200 ms, flat from 300 to 3400 Hz. Sharper than a voice through codecs; noise suppression takes
+    /// it for what it is.
+    Noise,
+    /// A coded noise of 400 ms.
+    NoiseRobust,
     /// The Japanese telephone time signal: three pips of 440 Hz, then 880 Hz. It sounds right to a person and is a
     /// poor ruler: it carries no code, and its correlation has near-equal peaks every 1.1 ms.
     Jiho,
+    /// The Greenwich pips of the BBC: 1 kHz, five of 100 ms and, from the mark on, one of 500 ms. As poor a ruler.
+    Bbc,
 }
 
 impl Family {
+    /// All families.
+    pub const ALL: [Self; 6] =
+        [Self::Voiced, Self::VoicedRobust, Self::Noise, Self::NoiseRobust, Self::Jiho, Self::Bbc];
+    /// How long a coded beep lasts …
+    pub(crate) const BEEP: Nanos = Nanos::from_millis(200);
+    /// … and a robust one.
+    pub(crate) const ROBUST_BEEP: Nanos = Nanos::from_millis(400);
+
     /// Whether its members tell speakers apart, and correlate with themselves at one delay only. Speakers of a family
     /// without codes take turns, and its delays are ambiguous.
     pub const fn is_coded(self) -> bool {
+        self.book().is_some()
+    }
+
+    /// The seeds of its codes; `None`: it carries none.
+    pub const fn book(self) -> Option<&'static [u32; Code::COUNT as usize]> {
         match self {
-            Self::Voiced => true,
-            Self::Jiho => false,
+            Self::Voiced => Some(&book::VOICED),
+            Self::VoicedRobust => Some(&book::VOICED_ROBUST),
+            Self::Noise => Some(&book::NOISE),
+            Self::NoiseRobust => Some(&book::NOISE_ROBUST),
+            Self::Jiho | Self::Bbc => None,
         }
+    }
+
+    /// As files and the command line call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Voiced => "voiced",
+            Self::VoicedRobust => "voiced_robust",
+            Self::Noise => "noise",
+            Self::NoiseRobust => "noise_robust",
+            Self::Jiho => "jiho",
+            Self::Bbc => "bbc",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -96,33 +145,45 @@ impl Family {
 #[derive(Clone, Debug)]
 pub enum Waveform {
     /// See [`Family::Voiced`].
-    Voiced(Box<Voiced>),
-    /// See [`Family::Jiho`].
-    Jiho,
+    Voiced(Voiced),
+    /// See [`Family::Noise`].
+    Noise(Noise),
+    /// See [`Family::Jiho`] and [`Family::Bbc`].
+    Tones(&'static Tones),
 }
 
 impl Waveform {
-    /// The waveform of a family's code; the Japanese time signal has but one.
+    /// The waveform of a family's code; families without codes have but one.
     pub fn new(family: Family, code: Code) -> Self {
+        Self::of_seed(family, family.book().map_or(0, |seeds| seeds[usize::from(code.number())]))
+    }
+
+    /// The waveform of any seed: what the search of a code book chooses from.
+    pub fn of_seed(family: Family, seed: u32) -> Self {
         match family {
-            Family::Voiced => Self::Voiced(Box::new(Voiced::of_code(code))),
-            Family::Jiho => Self::Jiho,
+            Family::Voiced => Self::Voiced(Voiced::new(seed, Family::BEEP)),
+            Family::VoicedRobust => Self::Voiced(Voiced::new(seed, Family::ROBUST_BEEP)),
+            Family::Noise => Self::Noise(Noise::new(seed, Family::BEEP)),
+            Family::NoiseRobust => Self::Noise(Noise::new(seed, Family::ROBUST_BEEP)),
+            Family::Jiho => Self::Tones(&tones::JIHO),
+            Family::Bbc => Self::Tones(&tones::BBC),
         }
     }
 
     /// How long it sounds before its mark: the instant that a beep's time speaks of.
     pub fn before_mark(&self) -> Nanos {
         match self {
-            Self::Voiced(_) => Nanos::ZERO,
-            Self::Jiho => jiho::BEFORE_MARK,
+            Self::Voiced(_) | Self::Noise(_) => Nanos::ZERO,
+            Self::Tones(tones) => tones.before_mark(),
         }
     }
 
     /// How long it sounds from its mark on.
     pub fn after_mark(&self) -> Nanos {
         match self {
-            Self::Voiced(_) => voiced::LENGTH,
-            Self::Jiho => jiho::AFTER_MARK,
+            Self::Voiced(voiced) => voiced.length(),
+            Self::Noise(noise) => noise.length(),
+            Self::Tones(tones) => tones.after_mark(),
         }
     }
 
@@ -130,16 +191,18 @@ impl Waveform {
     pub fn add(&self, seconds: f64, rate: Rate, out: &mut [f32]) {
         match self {
             Self::Voiced(voiced) => voiced.add(seconds, rate, out),
-            Self::Jiho => jiho::add(seconds, rate, out),
+            Self::Noise(noise) => noise.add(seconds, rate, out),
+            Self::Tones(tones) => tones.add(seconds, rate, out),
         }
     }
 
     /// The part that a matched filter looks for, and how far into it the mark is.
     pub(crate) fn template(&self, rate: Rate) -> (Vec<f32>, Nanos) {
-        let (before, after) = match self {
-            Self::Voiced(_) => (Nanos::ZERO, voiced::LENGTH),
-            Self::Jiho => (jiho::BEFORE_MARK, jiho::STEADY),
+        let after = match self {
+            Self::Voiced(_) | Self::Noise(_) => self.after_mark(),
+            Self::Tones(tones) => tones.steady,
         };
+        let before = self.before_mark();
         let mut samples = vec![0.0; rate.samples(before + after).ceil() as usize];
         self.add(-before.as_secs_f64(), rate, &mut samples);
         (samples, before)
