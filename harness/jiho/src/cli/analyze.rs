@@ -266,8 +266,8 @@ fn nothing_found(peak: f32) -> String {
             format!("no signal found: it is faint (peak {level:.0} dBFS); record it louder, or nearer to the source")
         }
         level => format!(
-            "no signal found (peak {level:.0} dBFS); was one of `jiho signal render` played? Tones of the time signal \
-             need --family jiho"
+            "no signal found (peak {level:.0} dBFS); was one of `jiho signal render` played? Any family but voiced \
+             needs its --family"
         ),
     }
 }
@@ -301,15 +301,6 @@ fn code(text: &str) -> Result<Code, String> {
     number.ok_or_else(|| {
         format!("`{text}` is no code: expected numbers from 0 to {}, such as 0,1 or 0-7", Code::COUNT - 1)
     })
-}
-
-impl From<signal::Family> for Family {
-    fn from(family: signal::Family) -> Self {
-        match family {
-            signal::Family::Voiced => Self::Voiced,
-            signal::Family::Jiho => Self::Jiho,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
+use jiho_analysis::signal::Signal as Rhythm;
 use jiho_analysis::units::{Nanos, RunTime};
 
 use super::{Format, print};
@@ -86,14 +87,13 @@ impl Summary<'_> {
 }
 
 fn signal(signal: &Signal) -> String {
-    match signal {
-        Signal::Voiced(voiced) => {
-            let instants = if voiced.together { "everybody at the same instants" } else { "each at its own instants" };
-            let [period, spread] = [voiced.period, voiced.spread].map(duration_text);
-            format!("voiced: a beep in each {period}, within its first {spread}, {instants}")
-        }
-        Signal::Jiho(jiho) => format!("jiho: a mark in each {}, speakers taking turns", duration_text(jiho.cycle)),
+    let Rhythm { family, period, spread, together } = signal.into();
+    let [period, spread] = [period, spread].map(duration_text);
+    if !family.is_coded() {
+        return format!("{family}: a mark in each {period}, speakers taking turns");
     }
+    let instants = if together { "everybody at the same instants" } else { "each at its own instants" };
+    format!("{family}: a beep in each {period}, within its first {spread}, {instants}")
 }
 
 fn codec(codec: &Codec) -> String {

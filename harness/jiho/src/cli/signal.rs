@@ -1,17 +1,17 @@
-//! `jiho signal`: time signals as sound files.
+//! `jiho signal`: time signals as sound files, and in figures.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
+use jiho_analysis::signal::{self, Code, Description, Programme, Signal as Rhythm};
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::wav::Recorder;
 
-use super::print;
+use super::{Format, print};
 use crate::exit::{Exit, UsageError};
-use crate::experiment::{JihoSignal, Signal, VoicedSignal, duration_text, parse_duration};
+use crate::experiment::{Signal, duration_text, parse_duration};
 
-/// Time signals as sound files.
+/// Time signals as sound files, and in figures.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,6 +21,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Render(RenderArgs),
+    Describe(DescribeArgs),
 }
 
 /// Write a speaker's time signal as a WAV file: mono, 16 bits, −20 dBFS.
@@ -30,12 +31,13 @@ enum Action {
 #[command(after_help = "Examples:
   jiho signal render --out ana.wav
   jiho signal render --code 1 --duration 1m --rate 44100 --out ben.wav
+  jiho signal render --family noise_robust --out noise.wav
   jiho signal render --family jiho --out jiho.wav")]
 struct RenderArgs {
     /// The family of time signals.
     #[arg(long, value_enum, default_value_t)]
     family: Family,
-    /// The speaker's code, 0 to 63, by which it is told from others; the jiho family carries none.
+    /// The speaker's code, 0 to 63, by which it is told from others; jiho and bbc carry none.
     #[arg(long, default_value = "0", value_parser = parse_code)]
     code: Code,
     /// Beeps at the speaker's own instants; without it, at those that all speakers of a chorus share.
@@ -55,13 +57,54 @@ struct RenderArgs {
     force: bool,
 }
 
+/// Say in figures what a time signal is: how long and loud, in which band, how exactly it can be placed in time, and with
+/// what it could be mistaken.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  jiho signal describe
+  jiho signal describe --family noise --code 7
+  jiho signal describe --family bbc --format json")]
+struct DescribeArgs {
+    /// The family of time signals.
+    #[arg(long, value_enum, default_value_t)]
+    family: Family,
+    /// The speaker's code, 0 to 63; jiho and bbc carry none.
+    #[arg(long, default_value = "0", value_parser = parse_code)]
+    code: Code,
+    /// For people, or the same as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub(super) enum Family {
     /// A coded voice of 200 ms, once a second.
     #[default]
     Voiced,
+    /// A coded voice of 400 ms, for paths that damage much.
+    VoicedRobust,
+    /// A coded noise of 200 ms: flat from 300 to 3400 Hz; noise suppression removes it.
+    Noise,
+    /// A coded noise of 400 ms.
+    NoiseRobust,
     /// The Japanese telephone time signal, a mark every 10 s: for human ears; a poor ruler.
     Jiho,
+    /// The Greenwich pips, a mark every 10 s: for human ears; a poor ruler.
+    Bbc,
+}
+
+impl From<Family> for signal::Family {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Voiced => Self::Voiced,
+            Family::VoicedRobust => Self::VoicedRobust,
+            Family::Noise => Self::Noise,
+            Family::NoiseRobust => Self::NoiseRobust,
+            Family::Jiho => Self::Jiho,
+            Family::Bbc => Self::Bbc,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -70,8 +113,52 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             let beeps = render(args)?;
             print(&format!("Wrote {}: {}, beeps: {beeps}.\n", args.out.display(), duration_text(args.duration)))?;
         }
+        Action::Describe(args) => {
+            let description = Description::of(args.family.into(), args.code);
+            match args.format {
+                Format::Text => print(&described(&description))?,
+                Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&description)?))?,
+            }
+        }
     }
     Ok(Exit::Done)
+}
+
+fn described(description: &Description) -> String {
+    let Description { family, rms_dbfs, peak_dbfs, crest_factor_db, rms_bandwidth_hz, side_lobe, .. } = description;
+    let Description { before_mark_ms, after_mark_ms, band_3db_hz, band_20db_hz, band_resolution_hz, .. } = description;
+    let length = match before_mark_ms {
+        0.0 => format!("{after_mark_ms:.0} ms"),
+        before => format!("{:.0} ms, of which {before:.0} ms are before its mark", before + after_mark_ms),
+    };
+    let name = match description.code {
+        Some(code) => format!("{family}, code {code}"),
+        None => format!("{family}; carries no code"),
+    };
+    let cross_peak = match description.worst_cross_peak {
+        Some(peak) => format!("{:.1} dB, with code {}", peak.level_db, peak.code),
+        None => "none: all its speakers sound alike, and take turns".to_owned(),
+    };
+    format!(
+        "{name}
+length            {length}
+level             {rms_dbfs:.2} dBFS RMS while it sounds
+crest factor      {crest_factor_db:.1} dB: peaks at {peak_dbfs:.1} dBFS
+band, −3 dB       {:.0} to {:.0} Hz, averaged over {band_resolution_hz:.0} Hz
+band, −20 dB      {:.0} to {:.0} Hz
+RMS bandwidth     {rms_bandwidth_hz:.0} Hz below 6 kHz
+Cramér–Rao bound  {:.2} µs at 0 dB: white noise as strong below 6 kHz as the signal
+side lobe         {:.1} dB, {:.2} ms from the peak: the highest beyond 1 ms
+worst cross-peak  {cross_peak}
+",
+        band_3db_hz[0],
+        band_3db_hz[1],
+        band_20db_hz[0],
+        band_20db_hz[1],
+        description.cramer_rao_at_0_db_us,
+        side_lobe.level_db,
+        side_lobe.lag_ms,
+    )
 }
 
 /// Gives the number of beeps.
@@ -97,11 +184,9 @@ fn render(args: &RenderArgs) -> anyhow::Result<usize> {
 }
 
 fn programme(args: &RenderArgs) -> Result<Programme, UsageError> {
-    let signal = match args.family {
-        Family::Voiced => Signal::Voiced(VoicedSignal { together: !args.apart, ..VoicedSignal::default() }),
-        Family::Jiho => Signal::Jiho(JihoSignal::default()),
-    };
-    let mut programmes = Rhythm::from(&signal).programmes(&[args.code], RunTime::START, args.duration);
+    let signal = Rhythm::from(&Signal::of(args.family.into()));
+    let signal = Rhythm { together: signal.together && !args.apart, ..signal };
+    let mut programmes = signal.programmes(&[args.code], RunTime::START, args.duration);
     programmes.pop().filter(|programme| !programme.emissions().is_empty()).ok_or_else(|| {
         let duration = duration_text(args.duration);
         UsageError::say(format!("no whole beep fits into {duration}: give a longer --duration"))
@@ -171,5 +256,18 @@ mod tests {
         let (_, samples) = rendered("--family jiho");
         let sounds = |ms: usize| samples[ms * 48..(ms + 50) * 48].iter().any(|x| x.abs() > 0.05);
         assert_eq!([0, 500, 1000, 2000, 3000, 3500].map(sounds), [true, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn a_description_names_each_figure_once_and_what_it_could_be_mistaken_for() {
+        let text = |family| described(&Description::of(family, Code::new(9).unwrap()));
+        let noise = text(signal::Family::Noise);
+        for line in ["noise, code 9", "length            200 ms", "level             -20.00 dBFS", "with code "] {
+            assert!(noise.contains(line), "{line:?} is not in\n{noise}");
+        }
+        let bbc = text(signal::Family::Bbc);
+        for line in ["bbc; carries no code", "5500 ms, of which 5000 ms are before its mark", "take turns"] {
+            assert!(bbc.contains(line), "{line:?} is not in\n{bbc}");
+        }
     }
 }

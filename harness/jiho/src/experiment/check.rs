@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiho_analysis::signal::{Code, Family, Signal as Rhythm, Waveform};
+use jiho_analysis::signal::{Code, Signal as Rhythm, Waveform};
 use jiho_analysis::units::Nanos;
 use toml::de::DeTable;
 
 use super::error::{Problem, Spot};
 use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
-use super::parts::{Codec, Direction, Jitter, Link, Playout, Signal};
+use super::parts::{Codec, Direction, Jitter, Link, Playout};
 use super::place::Place;
 use super::text::{LONGEST, ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
@@ -158,17 +158,15 @@ impl Check<'_> {
             self.problem(&root.key("run").key("duration"), message, "at most 12h with `warmup` and `drain`");
         }
         let rhythm = Rhythm::from(&file.signal);
-        let place = match &file.signal {
-            Signal::Voiced(_) => root.key("signal").key("voiced").key("period"),
-            Signal::Jiho(_) => root.key("signal").key("jiho").key("cycle"),
-        };
+        let period = if rhythm.family.is_coded() { "period" } else { "cycle" };
+        let place = root.key("signal").key(rhythm.family.name()).key(period);
         let sound = sound(&rhythm);
         if rhythm.period < sound {
             let message = format!("beeps of {} do not fit into {}", duration_text(sound), duration_text(rhythm.period));
             let mend = format!("at least {}: the signal's length and its spread", duration_text(sound));
             self.problem(&place, message, &mend);
         }
-        let turns = if rhythm.family == Family::Jiho { file.speaker.len().max(1) } else { 1 };
+        let turns = if rhythm.family.is_coded() { 1 } else { file.speaker.len().max(1) };
         let needed = sound.0.saturating_add(rhythm.period.0.saturating_mul(turns as i64 - 1));
         if file.run.duration < Nanos(needed) {
             let message = format!("no time for one beep of each speaker in {}", duration_text(file.run.duration));

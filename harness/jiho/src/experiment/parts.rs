@@ -45,34 +45,70 @@ impl Default for Run {
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// A coded voice, with a code per speaker.
-    Voiced(VoicedSignal),
+    Voiced(CodedSignal),
+    /// A coded voice of twice the length.
+    VoicedRobust(CodedSignal),
+    /// A coded noise.
+    Noise(CodedSignal),
+    /// A coded noise of twice the length.
+    NoiseRobust(CodedSignal),
     /// The Japanese telephone time signal; speakers take turns, since it carries no code.
-    Jiho(JihoSignal),
+    Jiho(TonesSignal),
+    /// The Greenwich pips; speakers take turns, since they carry no code.
+    Bbc(TonesSignal),
+}
+
+impl Signal {
+    /// A family's time signal in its default rhythm.
+    pub fn of(family: Family) -> Self {
+        match family {
+            Family::Voiced => Self::Voiced(CodedSignal::default()),
+            Family::VoicedRobust => Self::VoicedRobust(CodedSignal::default()),
+            Family::Noise => Self::Noise(CodedSignal::default()),
+            Family::NoiseRobust => Self::NoiseRobust(CodedSignal::default()),
+            Family::Jiho => Self::Jiho(TonesSignal::default()),
+            Family::Bbc => Self::Bbc(TonesSignal::default()),
+        }
+    }
+
+    /// The family of time signals, which is also the key's name.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Voiced(_) => Family::Voiced,
+            Self::VoicedRobust(_) => Family::VoicedRobust,
+            Self::Noise(_) => Family::Noise,
+            Self::NoiseRobust(_) => Family::NoiseRobust,
+            Self::Jiho(_) => Family::Jiho,
+            Self::Bbc(_) => Family::Bbc,
+        }
+    }
 }
 
 impl Default for Signal {
     fn default() -> Self {
-        Self::Voiced(VoicedSignal::default())
+        Self::of(Family::Voiced)
     }
 }
 
 impl From<&Signal> for Rhythm {
     fn from(signal: &Signal) -> Self {
+        let family = signal.family();
         match signal {
-            Signal::Voiced(voiced) => {
-                Self { family: Family::Voiced, period: voiced.period, spread: voiced.spread, together: voiced.together }
+            Signal::Voiced(coded) | Signal::VoicedRobust(coded) | Signal::Noise(coded) | Signal::NoiseRobust(coded) => {
+                let CodedSignal { period, spread, together } = *coded;
+                Self { family, period, spread, together }
             }
-            Signal::Jiho(jiho) => {
-                Self { family: Family::Jiho, period: jiho.cycle, spread: Nanos::ZERO, together: false }
+            Signal::Jiho(tones) | Signal::Bbc(tones) => {
+                Self { family, period: tones.cycle, spread: Nanos::ZERO, together: false }
             }
         }
     }
 }
 
-/// `[signal.voiced]`.
+/// `[signal.voiced]` and the other families whose members are told apart by code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct VoicedSignal {
+pub struct CodedSignal {
     /// One beep in each period.
     #[serde(with = "duration")]
     pub period: Nanos,
@@ -83,23 +119,23 @@ pub struct VoicedSignal {
     pub together: bool,
 }
 
-impl Default for VoicedSignal {
+impl Default for CodedSignal {
     fn default() -> Self {
         let Rhythm { period, spread, together, .. } = Rhythm::VOICED;
         Self { period, spread, together }
     }
 }
 
-/// `[signal.jiho]`.
+/// `[signal.jiho]` and `[signal.bbc]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct JihoSignal {
-    /// From one mark to the next. The telephone's is a minute; a shorter one holds several marks in a short run.
+pub struct TonesSignal {
+    /// From one mark to the next. The telephone's is a minute and the BBC's an hour; a shorter one holds several marks in a short run.
     #[serde(with = "duration")]
     pub cycle: Nanos,
 }
 
-impl Default for JihoSignal {
+impl Default for TonesSignal {
     fn default() -> Self {
         Self { cycle: Nanos::from_secs(10) }
     }

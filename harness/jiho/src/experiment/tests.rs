@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiho_analysis::signal::Family;
 use jiho_analysis::units::{Nanos, RunTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -88,13 +89,33 @@ fn a_run_is_no_longer_than_its_recordings_can_be() {
 }
 
 #[test]
+fn every_family_of_time_signals_can_be_chosen_by_its_name() {
+    for family in Family::ALL {
+        let experiment = parse(&format!("[signal.{family}]\n{SMALLEST}")).unwrap();
+        assert_eq!(experiment.signal, Signal::of(family));
+        assert_eq!(Rhythm::from(&experiment.signal).family, family);
+    }
+}
+
+#[test]
+fn beeps_have_to_fit_into_their_period() {
+    for (signal, key, message) in [
+        ("voiced_robust", "period = '500ms'", "beeps of 700ms do not fit into 500ms"),
+        ("noise", "period = '300ms'", "beeps of 500ms do not fit into 300ms"),
+        ("bbc", "cycle = '5s'", "beeps of 5500ms do not fit into 5s"),
+    ] {
+        assert_eq!(first_message(&format!("[signal.{signal}]\n{key}\n{SMALLEST}")), message);
+    }
+}
+
+#[test]
 fn an_experiment_is_named_by_its_file_where_that_is_possible() {
     for (file, name) in [("runs/take 1.toml", "take-1"), ("", "experiment"), ("時報.toml", "--")] {
         assert_eq!(Experiment::parse(SMALLEST, Path::new(file)).unwrap().name, name);
     }
 }
 
-fn nanos(most_ms: i64) -> impl Strategy<Value = Nanos> {
+fn nanos(most_ms: i64) -> impl Strategy<Value = Nanos> + Clone {
     (0..=most_ms * 1_000_000).prop_map(Nanos)
 }
 
@@ -109,11 +130,20 @@ fn direction() -> impl Strategy<Value = Direction> {
 }
 
 fn signal() -> impl Strategy<Value = Signal> {
-    let voiced = (nanos(1000), nanos(5000), any::<bool>()).prop_map(|(spread, more, together)| {
-        Signal::Voiced(VoicedSignal { period: Nanos::from_millis(200) + spread + more, spread, together })
+    let coded = (nanos(1000), nanos(5000), any::<bool>()).prop_map(|(spread, more, together)| CodedSignal {
+        period: Nanos::from_millis(400) + spread + more,
+        spread,
+        together,
     });
-    let jiho = (6..60i64).prop_map(|cycle| Signal::Jiho(JihoSignal { cycle: Nanos::from_secs(cycle) }));
-    prop_oneof![voiced, jiho]
+    let tones = (6..60i64).prop_map(|cycle| TonesSignal { cycle: Nanos::from_secs(cycle) });
+    prop_oneof![
+        coded.clone().prop_map(Signal::Voiced),
+        coded.clone().prop_map(Signal::VoicedRobust),
+        coded.clone().prop_map(Signal::Noise),
+        coded.prop_map(Signal::NoiseRobust),
+        tones.clone().prop_map(Signal::Jiho),
+        tones.prop_map(Signal::Bbc),
+    ]
 }
 
 fn codec() -> impl Strategy<Value = Codec> {

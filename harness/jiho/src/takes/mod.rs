@@ -89,7 +89,7 @@ fn take(
     let mut voices: Vec<(Code, Vec<Detection>)> = Vec::new();
     for &code in codes {
         // Pure tones are never sure: their correlation has many peaks. A whole time signal scores high nonetheless.
-        let tone = |d: &Detection| family == Family::Jiho && d.score >= 0.5 && d.peak_ratio >= 1.0;
+        let tone = |d: &Detection| !family.is_coded() && d.score >= 0.5 && d.peak_ratio >= 1.0;
         let of_code = |d: &&Detection| d.code == code && (d.is_possible() || tone(d));
         let own: Vec<Detection> = heard.detections.iter().filter(of_code).copied().collect();
         if own.iter().any(|d| d.is_sure() || tone(d)) {
