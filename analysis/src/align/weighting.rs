@@ -186,7 +186,10 @@ mod tests {
     fn phat_is_not_chosen_where_part_of_the_band_is_mostly_noise() {
         let coherence = Coherence::of(&spectra(|n| if n < 400 { 0.9 } else { 0.01 }, |_| 1.0), 0, 20.0);
         assert_ne!(coherence.best(), Weighting::Phat);
-        assert!(coherence.delay_sd_s(Weighting::Phat) > 2.0 * coherence.delay_sd_s(Weighting::Scot));
+        // With parts a = 0.4³ and b = 1 − a of the band's ω², by hand:
+        // PHAT (a·0.1/0.9 + b·0.99/0.01) / (a + b)², SCOT (a·0.1 + b·0.99) / (a·√0.9 + b·0.1)².
+        let ratio = coherence.delay_sd_s(Weighting::Phat) / coherence.delay_sd_s(Weighting::Scot);
+        assert!((ratio - 1.539).abs() < 0.02, "{ratio}");
     }
 
     #[test]
