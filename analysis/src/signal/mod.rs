@@ -84,8 +84,8 @@ pub enum Family {
     Voiced,
     /// A coded voice of 400 ms: twice the energy, and codes that are told apart more clearly.
     VoicedRobust,
-    /// A coded noise: 200 ms, flat from 300 to 3400 Hz. Sharper than a voice through codecs; noise suppression takes
-    /// it for what it is.
+    /// A coded noise: 200 ms, flat from 300 to 3400 Hz. Its codes are told apart more clearly than voices, and
+    /// nothing takes it for speech: noise suppression and DTX may remove it.
     Noise,
     /// A coded noise of 400 ms.
     NoiseRobust,

@@ -84,7 +84,7 @@ pub(super) enum Family {
     Voiced,
     /// A coded voice of 400 ms, for paths that damage much.
     VoicedRobust,
-    /// A coded noise of 200 ms: flat from 300 to 3400 Hz; noise suppression removes it.
+    /// A coded noise of 200 ms: flat from 300 to 3400 Hz; noise suppression may remove it.
     Noise,
     /// A coded noise of 400 ms.
     NoiseRobust,
@@ -135,6 +135,7 @@ fn described(description: &Description) -> String {
         Some(code) => format!("{family}, code {code}"),
         None => format!("{family}; carries no code"),
     };
+    let if_certain = if family.is_coded() { "" } else { ", if only its cycle were certain" };
     let cross_peak = match description.worst_cross_peak {
         Some(peak) => format!("{:.1} dB, with code {}", peak.level_db, peak.code),
         None => "none: all its speakers sound alike, and take turns".to_owned(),
@@ -147,7 +148,7 @@ crest factor      {crest_factor_db:.1} dB: peaks at {peak_dbfs:.1} dBFS
 band, −3 dB       {:.0} to {:.0} Hz, averaged over {band_resolution_hz:.0} Hz
 band, −20 dB      {:.0} to {:.0} Hz
 RMS bandwidth     {rms_bandwidth_hz:.0} Hz below 6 kHz
-Cramér–Rao bound  {:.2} µs at 0 dB: white noise as strong below 6 kHz as the signal
+Cramér–Rao bound  {:.2} µs at 0 dB: white noise as strong below 6 kHz as the signal{if_certain}
 side lobe         {:.1} dB, {:.2} ms from the peak: the highest beyond 1 ms
 worst cross-peak  {cross_peak}
 ",

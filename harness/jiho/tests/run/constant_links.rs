@@ -19,6 +19,7 @@ const OPUS_BOUND_NS: i64 = 100_000;
 #[derive(Clone, Debug)]
 struct Room {
     codec: &'static str,
+    family: &'static str,
     seed: u32,
     together: bool,
     seconds: u32,
@@ -45,14 +46,14 @@ const MEI: Member = member("mei", false, 50_000_000, 1_010_101, 33_333_333);
 
 impl Room {
     fn of(codec: &'static str, members: &[Member]) -> Self {
-        Self { codec, seed: 1, together: true, seconds: 20, members: members.to_vec() }
+        Self { codec, family: "voiced", seed: 1, together: true, seconds: 20, members: members.to_vec() }
     }
 
     fn experiment(&self) -> String {
-        let Self { codec, seed, together, seconds, members } = self;
+        let Self { codec, family, seed, together, seconds, members } = self;
         let mut text = format!(
             "name = \"constant\"\n[run]\nduration = \"{seconds}s\"\nseed = {seed}\n\
-             [signal.voiced]\ntogether = {together}\n[media]\n{codec}\n"
+             [signal.{family}]\ntogether = {together}\n[media]\n{codec}\n"
         );
         let millis = |ns: &i64| format!("\"{}.{:06}ms\"", ns / 1_000_000, ns % 1_000_000);
         for Member { name, speaks, up_ns, down_ns, playout_ns } in members {
@@ -134,6 +135,15 @@ fn delays_of_pcm_are_true_to_a_fiftieth_of_a_millisecond() {
 #[test]
 fn delays_of_opus_are_true_to_a_tenth_of_a_millisecond_beyond_its_look_ahead() {
     assert_within(&Room::of(OPUS, &[ANA, BEN, LENA, MEI]), OPUS_BOUND_NS);
+}
+
+#[test]
+fn delays_are_as_true_with_noise_and_with_longer_beeps() {
+    for family in ["noise", "voiced_robust", "noise_robust"] {
+        for (codec, bound_ns) in [(L16, PCM_BOUND_NS), (OPUS, OPUS_BOUND_NS)] {
+            assert_within(&Room { family, seconds: 8, ..Room::of(codec, &[ANA, BEN, LENA]) }, bound_ns);
+        }
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use crate::room::{Ran, run};
 use crate::truth::{OPUS_LOOKAHEAD_NS, Ways};
 
-fn experiment(codec: &str, link: &str) -> String {
+fn experiment(family: &str, codec: &str, link: &str) -> String {
     format!(
-        "name = \"time-signal\"\n[run]\nduration = \"61s\"\n[signal.jiho]\ncycle = \"10s\"\n[media]\n{codec}\n\
+        "name = \"time-signal\"\n[run]\nduration = \"61s\"\n[signal.{family}]\ncycle = \"10s\"\n[media]\n{codec}\n\
          [link.default]\ndelay = \"20ms\"\n{link}\n\
          [[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n[[listener]]\nname = \"lena\"\n"
     )
@@ -35,8 +35,10 @@ fn assert_each_within_its_interval(ran: &Ran, codec_ns: i64) {
 
 #[test]
 fn time_signals_of_tones_are_heard_in_turn_and_called_ambiguous() {
-    for (codec, codec_ns) in [(L16, 0), (OPUS, OPUS_LOOKAHEAD_NS)] {
-        let ran = run(&experiment(codec, ""), &["--on", "sim"]);
+    for (family, codec, codec_ns) in
+        [("jiho", L16, 0), ("jiho", OPUS, OPUS_LOOKAHEAD_NS), ("bbc", L16, 0), ("bbc", OPUS, OPUS_LOOKAHEAD_NS)]
+    {
+        let ran = run(&experiment(family, codec, ""), &["--on", "sim"]);
         assert_eq!(ran.code, Some(3), "{}", ran.stderr);
         assert_each_within_its_interval(&ran, codec_ns);
         for words in ["0/3, 3 ambiguous", "none of them for sure", "This time signal is for people", "[signal.voiced]"]
@@ -49,6 +51,6 @@ fn time_signals_of_tones_are_heard_in_turn_and_called_ambiguous() {
 
 #[test]
 fn time_signals_of_tones_stay_within_their_intervals_when_packets_are_lost() {
-    let ran = run(&experiment(OPUS, "loss = \"1%\"\njitter.normal = \"2ms\""), &["--on", "sim"]);
+    let ran = run(&experiment("jiho", OPUS, "loss = \"1%\"\njitter.normal = \"2ms\""), &["--on", "sim"]);
     assert_each_within_its_interval(&ran, OPUS_LOOKAHEAD_NS);
 }
