@@ -26,7 +26,7 @@ use crate::takes::{self, Difference, Take};
 /// Folders: everybody's beeps are found in everybody's recordings, again or for the first time; several folders are
 /// parts of one room (`jiho speak`, `jiho hear`) and are put on one time line by their wall clocks.
 ///
-/// WAV files (8 to 32 bits or float, any rate from 8 kHz, any number of channels): which codes are in them, when, how
+/// WAV files (8 to 32 bits or float, 8 to 384 kHz, up to 64 channels): which codes are in them, when, how
 /// clearly; and how much later each is than the same code in the first file (or the one of --against), and than the
 /// first code in the same channel. Files are held to have begun at one instant; a difference within one file needs no
 /// such faith.
