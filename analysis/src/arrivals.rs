@@ -315,6 +315,7 @@ mod tests {
             snr_db: 10.0,
             position_sd: 0.01,
             inverted: false,
+            splice: None,
         }
     }
 

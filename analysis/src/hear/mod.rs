@@ -7,8 +7,10 @@ mod cancel;
 pub mod oracle;
 pub(crate) mod peak;
 mod scan;
+mod splice;
 
 pub use scan::Detection;
+pub use splice::Splice;
 
 use crate::signal::{Code, Family, Waveform};
 use crate::units::Rate;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::peak::{self, REACH};
+use super::splice::Splice;
 use crate::signal::Code;
 
 /// Weaker than this is noise: with 2400 terms, noise alone has a standard deviation of 0.02.
@@ -43,6 +44,8 @@ pub struct Detection {
     pub position_sd: f64,
     /// The signal came with its polarity reversed.
     pub inverted: bool,
+    /// Sound was cut out or repeated within it: its parts arrived with different delays.
+    pub splice: Option<Splice>,
 }
 
 impl Detection {
@@ -122,6 +125,7 @@ impl Heard {
             // with 2E/N₀ = terms · SNR for noise that is white in the decimated band.
             position_sd: decimation / (terms * snr * self.sharpness).sqrt(),
             inverted: self.value < 0.0,
+            splice: None,
         }
     }
 }
