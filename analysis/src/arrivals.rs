@@ -108,15 +108,6 @@ impl Arrival {
             _ => ArrivalKind::Echo,
         }
     }
-
-    /// Whether it may be a time signal at all. What is fainter, or one peak among equals, comes from any sound.
-    pub fn is_credible(&self) -> bool {
-        is_credible(&self.detection)
-    }
-}
-
-fn is_credible(detection: &Detection) -> bool {
-    detection.is_possible() || detection.score >= 0.30
 }
 
 /// A recording, as far as matching needs it.
@@ -186,7 +177,7 @@ pub fn observe(
 /// For each detection, the emission that it belongs to, and how many neighbours share its delay.
 fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -> Vec<Option<(usize, usize)>> {
     let known: Vec<RunTime> =
-        times.iter().zip(detections).filter(|(_, d)| is_credible(d)).map(|(&time, _)| time).collect();
+        times.iter().zip(detections).filter(|(_, d)| d.is_credible()).map(|(&time, _)| time).collect();
     let heard_near = |at: RunTime| {
         let next = known.partition_point(|&t| t < at - SUPPORT_WITHIN);
         known.get(next).is_some_and(|&t| t <= at + SUPPORT_WITHIN)
@@ -197,7 +188,7 @@ fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -
     };
     let mut best: Vec<Option<(usize, usize, Nanos)>> = Vec::with_capacity(detections.len());
     for (detection, &time) in detections.iter().zip(times) {
-        if !is_credible(detection) {
+        if !detection.is_credible() {
             best.push(None);
             continue;
         }

@@ -59,6 +59,11 @@ impl Detection {
         self.score >= 0.10 && self.peak_ratio >= 1.5
     }
 
+    /// Whether it may be a time signal at all. What is fainter, or one peak among equals, comes from any sound.
+    pub fn is_credible(&self) -> bool {
+        self.is_possible() || self.score >= 0.30
+    }
+
     /// The highest other peak within 150 ms, in dB relative to this one.
     pub fn second_peak_db(&self) -> f64 {
         -20.0 * self.peak_ratio.log10()

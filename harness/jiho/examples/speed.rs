@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use jiho::run::measure::hear_channel;
+use jiho::hearing::hear_file;
 use jiho_analysis::signal::{Code, Family, Signal, Waveform};
 use jiho_analysis::stats::median;
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
@@ -60,7 +60,7 @@ fn compare(args: &Args, dir: &Path) -> anyhow::Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
         let begun = Instant::now();
-        let heard = hear_channel(&recording, 0, Family::Voiced, &codes, &|_| ())?;
+        let heard = hear_file(&recording, Family::Voiced, &codes, &|_| ())?.swap_remove(0);
         ours.push(begun.elapsed().as_secs_f64());
         let sure = heard.detections.iter().filter(|d| d.is_sure()).count();
         if sure != beeps {

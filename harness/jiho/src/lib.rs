@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod exit;
 pub mod experiment;
+pub mod hearing;
 pub mod live;
 pub mod report;
 pub mod run;

@@ -14,8 +14,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiho::hearing::hear_file;
 use jiho::report::run_json::RunJson;
-use jiho::run::measure::hear_channel;
 use jiho_analysis::signal::{Code, Family, Signal};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
@@ -106,7 +106,7 @@ fn rendered() -> Vec<RunTime> {
 /// Where a code is found in a recording, in seconds from its start.
 fn heard(recording: &Path, code: u8) -> Vec<f64> {
     let codes = [Code::new(code).unwrap()];
-    let heard = hear_channel(recording, 0, Family::Voiced, &codes, &|_| {}).unwrap();
+    let heard = hear_file(recording, Family::Voiced, &codes, &|_| {}).unwrap().swap_remove(0);
     heard.detections.iter().map(|detection| detection.position / heard.clock_rate.hz()).collect()
 }
 

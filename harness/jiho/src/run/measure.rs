@@ -5,13 +5,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use jiho_analysis::arrivals::{self, Arrival, Observation, Recorder, Role};
-use jiho_analysis::hear::{Detection, Hearing};
+use jiho_analysis::hear::Detection;
 use jiho_analysis::metrics::{PairDelays, Relation};
 use jiho_analysis::signal::{Code, Emission, Family, Waveform};
 use jiho_analysis::stats;
 use jiho_analysis::units::{Nanos, RunTime, SampleClock};
 use jiho_drivers::sidecar::Sidecar;
-use jiho_drivers::wav;
 use rayon::prelude::*;
 
 use super::folder::Folder;
@@ -19,6 +18,7 @@ use super::gaps::Gaps;
 use super::paths::{FramePath, Paths};
 use super::time_line::TimeLine;
 use crate::exit::UsageError;
+use crate::hearing::hear_file;
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
 
@@ -197,7 +197,7 @@ fn hear_one(
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<RecorderHeard> {
     let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
-    let heard = hear_channel(path, 0, listening.family, &codes, progress)?;
+    let heard = hear_file(path, listening.family, &codes, progress)?.swap_remove(0);
     let clock = SampleClock { start: sidecar.start, rate: heard.clock_rate };
     let recorder =
         Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: listening.codec_sd };
@@ -240,7 +240,7 @@ fn hear_one(
         role: sidecar.role,
         length: heard.clock_rate.span(heard.samples),
         pairs,
-        arrivals: taken.into_iter().flatten().filter(|(_, arrival)| arrival.is_credible()).collect(),
+        arrivals: taken.into_iter().flatten().collect(),
         flaws: flaws(sidecar, heard.truncated),
     })
 }
@@ -266,58 +266,6 @@ fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
         flaws.push(format!("{} samples are clipped: the mix was louder than full scale", sidecar.clipped));
     }
     flaws
-}
-
-/// One channel of a recording, heard.
-#[derive(Debug)]
-pub struct ChannelHeard {
-    /// In order of time.
-    pub detections: Vec<Detection>,
-    /// The recording's rate.
-    pub clock_rate: jiho_analysis::units::Rate,
-    /// The recording's length.
-    pub samples: i64,
-    /// The highest sample, 0 to 1.
-    pub peak: f32,
-    /// What the file promised and does not hold.
-    pub truncated: Option<String>,
-}
-
-/// Hears one channel of a file, block by block.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn hear_channel(
-    path: &Path,
-    channel: usize,
-    family: Family,
-    codes: &[Code],
-    progress: &(dyn Fn(f64) + Sync),
-) -> anyhow::Result<ChannelHeard> {
-    let mut reader = wav::Reader::open(path)?;
-    let rate = reader.rate();
-    // All members of a family without codes sound alike: one is enough.
-    let codes = if family.is_coded() { codes } else { &codes[..codes.len().min(1)] };
-    let mut hearing = Hearing::new(rate, family, codes);
-    let mut detections = Vec::new();
-    let mut samples = 0;
-    let mut peak = 0.0f32;
-    let mut block = Vec::new();
-    while reader.next_block(&mut block)? > 0 {
-        let Some(own) = block.get(channel) else { break };
-        detections.extend(hearing.push(own));
-        samples += own.len() as i64;
-        peak = own.iter().fold(peak, |peak, sample| peak.max(sample.abs()));
-        progress(own.len() as f64 / rate.hz());
-    }
-    detections.extend(hearing.finish());
-    Ok(ChannelHeard {
-        detections,
-        clock_rate: rate,
-        samples,
-        peak,
-        truncated: reader.truncated().map(|t| t.to_string()),
-    })
 }
 
 #[cfg(test)]

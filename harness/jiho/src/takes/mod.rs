@@ -15,7 +15,7 @@ use jiho_drivers::sidecar::Sidecar;
 use jiho_drivers::wav;
 use rayon::prelude::*;
 
-use crate::run::measure::hear_channel;
+use crate::hearing::{ChannelHeard, hear_file};
 pub use differences::{Difference, differences};
 
 /// One channel of one recording.
@@ -56,12 +56,11 @@ pub fn takes(
     codes: &[Code],
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<Vec<Take>> {
-    let mut channels = Vec::new();
-    for path in paths {
-        let count = wav::Reader::open(path)?.channels();
-        channels.extend((0..count).map(|channel| (path, channel)));
-    }
-    channels.into_par_iter().map(|(path, channel)| take(path, channel, family, codes, progress)).collect()
+    let takes = paths.par_iter().map(|path| {
+        let channels = hear_file(path, family, codes, progress)?;
+        of_channels(path, channels, family, codes)
+    });
+    Ok(takes.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// Seconds of sound in all channels of a file.
@@ -73,18 +72,24 @@ pub fn seconds(path: &Path) -> anyhow::Result<f64> {
     Ok(reader.frames() as f64 * reader.channels() as f64 / reader.rate().hz())
 }
 
+/// All channels of one recording.
+fn of_channels(path: &Path, channels: Vec<ChannelHeard>, family: Family, codes: &[Code]) -> anyhow::Result<Vec<Take>> {
+    let beside = Sidecar::path_beside(path);
+    let sidecar = if beside.is_file() { Some(Sidecar::read(&beside)?) } else { None };
+    let take = |(channel, heard)| take(path, channel, heard, sidecar.as_ref(), family, codes);
+    Ok((1..).zip(channels).map(take).collect())
+}
+
 fn take(
     path: &Path,
     channel: usize,
+    heard: ChannelHeard,
+    sidecar: Option<&Sidecar>,
     family: Family,
     codes: &[Code],
-    progress: &(dyn Fn(f64) + Sync),
-) -> anyhow::Result<Take> {
-    let heard = hear_channel(path, channel, family, codes, progress)?;
-    let beside = Sidecar::path_beside(path);
-    let sidecar = if beside.is_file() { Some(Sidecar::read(&beside)?) } else { None };
+) -> Take {
     let (start, clock_error) =
-        sidecar.as_ref().map_or((RunTime::START, Nanos::ZERO), |sidecar| (sidecar.start, sidecar.start_error));
+        sidecar.map_or((RunTime::START, Nanos::ZERO), |sidecar| (sidecar.start, sidecar.start_error));
     let clock = SampleClock { start, rate: heard.clock_rate };
     let mut voices: Vec<(Code, Vec<Detection>)> = Vec::new();
     for &code in codes {
@@ -96,9 +101,9 @@ fn take(
             voices.push((code, own));
         }
     }
-    Ok(Take {
+    Take {
         path: path.to_owned(),
-        channel: channel + 1,
+        channel,
         family,
         // The codec's mode moves both sides of a difference; which modes were chosen is not known.
         recorder: Recorder {
@@ -111,5 +116,5 @@ fn take(
         peak: heard.peak,
         truncated: heard.truncated,
         voices,
-    })
+    }
 }

@@ -2,7 +2,7 @@
 //! `WAVE_FORMAT_EXTENSIBLE` and `RF64` as in EBU Tech 3306).
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use jiho_analysis::units::Rate;
 
@@ -71,8 +71,16 @@ pub(super) struct Header {
     pub(super) channels: usize,
     pub(super) encoding: Encoding,
     pub(super) data_start: u64,
-    pub(super) frames: u64,
-    pub(super) truncated: Option<Truncated>,
+    pub(super) length: Length,
+}
+
+/// How many samples per channel there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// In a file that is complete.
+    Found { frames: u64, truncated: Option<Truncated> },
+    /// In a stream, whose end nobody has seen, by its header.
+    Promised(Option<u64>),
 }
 
 #[derive(Clone, Copy)]
@@ -93,15 +101,13 @@ impl Header {
         self.channels * self.encoding.bytes()
     }
 
-    /// Reads up to the first sample.
-    pub(super) fn read(source: &mut (impl Read + Seek)) -> Result<Self, ReadFault> {
-        let file_len = source.seek(SeekFrom::End(0))?;
-        source.rewind()?;
-        if file_len == 0 {
-            return Err(ReadFault::Empty);
-        }
+    /// Reads up to the first sample, from the first byte on; `file_len` is in bytes, if there is an end.
+    pub(super) fn read(source: &mut impl Read, file_len: Option<u64>) -> Result<Self, ReadFault> {
         let mut riff = [0; 12];
         let read = read_up_to(source, &mut riff)?;
+        if read == 0 {
+            return Err(ReadFault::Empty);
+        }
         let is_wave = |len: usize| read >= len && (&riff[..4] == b"RIFF" || &riff[..4] == b"RF64");
         if !is_wave(4) || (is_wave(12) && &riff[8..] != b"WAVE") {
             return Err(ReadFault::NotWav { looks_like: looks_like(&riff[..read]) });
@@ -115,23 +121,24 @@ impl Header {
         let mut long_data_len = None;
         let mut at = riff.len() as u64;
         loop {
-            source.seek(SeekFrom::Start(at))?;
             let mut chunk = [0; 8];
             if read_up_to(source, &mut chunk)? < chunk.len() {
                 return Err(ReadFault::HeaderCutOff);
             }
             at += chunk.len() as u64;
             let len = le_u32(&chunk[4..]);
+            // Chunks are padded to an even length.
+            let padded = u64::from(len) + u64::from(len % 2);
+            let mut content = source.take(padded);
             match &chunk[..4] {
-                b"fmt " => format = Some(read_format(source, len)?),
+                b"fmt " => format = Some(read_format(&mut content, len)?),
                 b"ds64" => {
                     let mut sizes = [0; 16];
-                    read_all(source, &mut sizes)?;
+                    read_all(&mut content, &mut sizes)?;
                     long_data_len = Some(le_u64(&sizes[8..]));
                 }
                 b"data" => {
                     let format = format.ok_or(ReadFault::Damaged("its `data` chunk comes before its `fmt ` chunk"))?;
-                    let available = file_len.saturating_sub(at);
                     // A recorder that never came back to its header leaves both lengths at zero.
                     let unfinished = len == 0 && u64::from(riff_len) < at;
                     let promised = match long_data_len {
@@ -139,6 +146,7 @@ impl Header {
                         _ if len == UNKNOWN || unfinished => None,
                         _ => Some(u64::from(len)),
                     };
+                    let available = file_len.map(|len| len.saturating_sub(at));
                     return Ok(Self::new(format, at, promised, available));
                 }
                 _ if !chunk[..4].iter().all(|byte| (b' '..=b'~').contains(byte)) => {
@@ -146,27 +154,33 @@ impl Header {
                 }
                 _ => {}
             }
-            // Chunks are padded to an even length.
-            at += u64::from(len) + u64::from(len % 2);
+            io::copy(&mut content, &mut io::sink())?;
+            at += padded;
         }
     }
 
-    fn new(format: Format, data_start: u64, promised: Option<u64>, available: u64) -> Self {
-        let found = promised.unwrap_or(available).min(available) / format.frame_bytes();
-        let truncated = match promised {
-            None => Some(Truncated::NoLength { found }),
-            Some(promised) if promised > available => {
-                Some(Truncated::Short { promised: promised / format.frame_bytes(), found })
+    fn new(format: Format, data_start: u64, promised: Option<u64>, available: Option<u64>) -> Self {
+        let frames = |bytes: u64| bytes / format.frame_bytes();
+        let length = match available {
+            None => Length::Promised(promised.map(frames)),
+            Some(available) => {
+                let found = frames(promised.unwrap_or(available).min(available));
+                let truncated = match promised {
+                    None => Some(Truncated::NoLength { found }),
+                    Some(promised) if promised > available => {
+                        Some(Truncated::Short { promised: frames(promised), found })
+                    }
+                    Some(_) => None,
+                };
+                Length::Found { frames: found, truncated }
             }
-            Some(_) => None,
         };
         Self {
             rate: format.rate,
             channels: usize::from(format.channels),
             encoding: format.encoding,
             data_start,
-            frames: found,
-            truncated,
+            length,
         }
     }
 }

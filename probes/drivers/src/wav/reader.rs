@@ -1,4 +1,5 @@
-//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, at 8 to 384 kHz, up to 64 channels.
+//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, at 8 to 384 kHz, up to 64 channels; from
+//! files, and from what is still coming.
 
 use std::fmt;
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiho_analysis::units::Rate;
 
-use super::header::{Encoding, Header, Truncated};
+use super::header::{Encoding, Header, Length, Truncated};
 
 /// Sampling rates that are read, in Hz: below them the time signals do not fit into the band.
 const RATES: RangeInclusive<u32> = 8_000..=384_000;
@@ -140,8 +141,11 @@ pub struct Reader<R> {
     path: PathBuf,
     source: R,
     header: Header,
-    left: u64,
+    /// Frames; `None`: whatever comes.
+    left: Option<u64>,
     bytes: Vec<u8>,
+    /// How many of `bytes` are the beginning of a frame that is not complete.
+    begun: usize,
 }
 
 impl Reader<BufReader<File>> {
@@ -153,19 +157,79 @@ impl Reader<BufReader<File>> {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Reads from anything; `path` is what errors call it.
+    /// Reads what is complete; `path` is what errors call it.
     pub fn new(mut source: R, path: &Path) -> Result<Self, ReadError> {
-        let opened = Header::read(&mut source).and_then(|header| {
-            source.seek(SeekFrom::Start(header.data_start))?;
-            match header {
-                Header { rate, .. } if !RATES.contains(&rate.0) => Err(ReadFault::RateOutOfRange(rate)),
-                Header { channels, .. } if channels > MOST_CHANNELS => Err(ReadFault::TooManyChannels(channels)),
-                Header { frames: 0, .. } => Err(ReadFault::NoSamples),
-                _ => Ok(header),
-            }
+        let header = source
+            .seek(SeekFrom::End(0))
+            .and_then(|len| source.rewind().map(|()| len))
+            .map_err(ReadFault::from)
+            .and_then(|len| Header::read(&mut source, Some(len)));
+        let left = |length| match length {
+            Length::Found { frames, .. } => Some(frames),
+            Length::Promised(frames) => frames,
+        };
+        Self::of(source, path, header, left)
+    }
+
+    /// Samples per channel in the whole file; at least one.
+    pub fn frames(&self) -> u64 {
+        match self.header.length {
+            Length::Found { frames, .. } => frames,
+            Length::Promised(frames) => frames.unwrap_or(0),
+        }
+    }
+
+    /// Goes to a frame; what is next is read from there. Beyond the end there is nothing more.
+    pub fn seek(&mut self, frame: u64) -> Result<(), ReadError> {
+        let frame = frame.min(self.frames());
+        let at = self.header.data_start + frame * self.header.frame_bytes() as u64;
+        self.source.seek(SeekFrom::Start(at)).map_err(|error| self.failed(error))?;
+        self.left = Some(self.frames() - frame);
+        self.begun = 0;
+        Ok(())
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads what comes through a pipe, up to the length that its header promises, if any, or to its end. `name` is
+    /// what errors call it.
+    pub fn piped(mut source: R, name: &Path) -> Result<Self, ReadError> {
+        let header = Header::read(&mut source, None);
+        Self::of(source, name, header, |length| match length {
+            // A writer that cannot go back leaves the length at nothing.
+            Length::Promised(frames) => frames.filter(|&frames| frames > 0),
+            Length::Found { frames, .. } => Some(frames),
+        })
+    }
+
+    /// Reads what is still being written to its end, whatever its header promised at first; `path` is what errors call
+    /// it.
+    pub fn growing(mut source: R, path: &Path) -> Result<Self, ReadError> {
+        let header = Header::read(&mut source, None);
+        Self::of(source, path, header, |_| None)
+    }
+
+    fn of(
+        source: R,
+        path: &Path,
+        header: Result<Header, ReadFault>,
+        left: impl Fn(Length) -> Option<u64>,
+    ) -> Result<Self, ReadError> {
+        let checked = header.and_then(|header| match header {
+            Header { rate, .. } if !RATES.contains(&rate.0) => Err(ReadFault::RateOutOfRange(rate)),
+            Header { channels, .. } if channels > MOST_CHANNELS => Err(ReadFault::TooManyChannels(channels)),
+            Header { length: Length::Found { frames: 0, .. }, .. } => Err(ReadFault::NoSamples),
+            _ => Ok(header),
         });
-        match opened {
-            Ok(header) => Ok(Self { path: path.to_owned(), source, left: header.frames, header, bytes: Vec::new() }),
+        match checked {
+            Ok(header) => Ok(Self {
+                path: path.to_owned(),
+                source,
+                left: left(header.length),
+                header,
+                bytes: Vec::new(),
+                begun: 0,
+            }),
             Err(fault) => Err(ReadError { path: path.to_owned(), fault }),
         }
     }
@@ -180,39 +244,42 @@ impl<R: Read + Seek> Reader<R> {
         self.header.channels
     }
 
-    /// Samples per channel in the whole file; at least one.
-    pub fn frames(&self) -> u64 {
-        self.header.frames
-    }
-
-    /// Set if the file's header does not tell the truth about its length.
+    /// Set if a complete file's header does not tell the truth about its length.
     pub fn truncated(&self) -> Option<Truncated> {
-        self.header.truncated
-    }
-
-    /// Goes to a frame; what is next is read from there. Beyond the end there is nothing more.
-    pub fn seek(&mut self, frame: u64) -> Result<(), ReadError> {
-        let frame = frame.min(self.header.frames);
-        let at = self.header.data_start + frame * self.header.frame_bytes() as u64;
-        let sought = self.source.seek(SeekFrom::Start(at));
-        sought.map_err(|error| ReadError { path: self.path.clone(), fault: error.into() })?;
-        self.left = self.header.frames - frame;
-        Ok(())
+        match self.header.length {
+            Length::Found { truncated, .. } => truncated,
+            Length::Promised(_) => None,
+        }
     }
 
     /// Gives the next samples, −1 to 1: one list per channel, all of the same length, in place of what was in
-    /// `block`. Returns that length; 0 at the end. What is not a number in the file is given as silence.
+    /// `block`. Waits for as many as come at once, and returns their number; 0 at the end. What is not a number in the
+    /// file is given as silence.
     pub fn next_block(&mut self, block: &mut Vec<Vec<f32>>) -> Result<usize, ReadError> {
         let frame_bytes = self.header.frame_bytes();
-        let frames = self.left.min((BLOCK_BYTES / frame_bytes).max(1) as u64) as usize;
+        let most = (BLOCK_BYTES / frame_bytes).max(1);
+        let frames = self.left.map_or(most, |left| usize::try_from(left).unwrap_or(most).min(most));
         self.bytes.resize(frames * frame_bytes, 0);
-        let read = self.source.read_exact(&mut self.bytes);
-        read.map_err(|error| ReadError { path: self.path.clone(), fault: error.into() })?;
-        self.left -= frames as u64;
+        let mut filled = self.begun;
+        while filled < frame_bytes.min(self.bytes.len()) {
+            match self.source.read(&mut self.bytes[filled..]) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        let whole = filled / frame_bytes * frame_bytes;
+        let frames = whole / frame_bytes;
+        let was_there = matches!(self.header.length, Length::Found { .. });
+        if was_there && frames == 0 && self.left.is_some_and(|left| left > 0) {
+            return Err(self.failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.left = self.left.map(|left| left - frames as u64);
 
         block.resize_with(self.header.channels, Vec::new);
         block.iter_mut().for_each(Vec::clear);
-        let (bytes, size) = (&self.bytes, self.header.encoding.bytes());
+        let (bytes, size) = (&self.bytes[..whole], self.header.encoding.bytes());
         match self.header.encoding {
             Encoding::U8 => deal(bytes, size, block, |s| (f32::from(s[0]) - 128.0) / 128.0),
             Encoding::I16 => deal(bytes, size, block, |s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32_768.0),
@@ -223,7 +290,13 @@ impl<R: Read + Seek> Reader<R> {
                 if sample.is_finite() { sample } else { 0.0 }
             }),
         }
+        self.bytes.copy_within(whole..filled, 0);
+        self.begun = filled - whole;
         Ok(frames)
+    }
+
+    fn failed(&self, error: io::Error) -> ReadError {
+        ReadError { path: self.path.clone(), fault: error.into() }
     }
 }
 

@@ -1,6 +1,8 @@
-use std::io::Cursor;
+use std::fs::OpenOptions;
+use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use jiho_analysis::units::Rate;
@@ -325,4 +327,78 @@ fn more_channels_than_any_recorder_has_are_refused_with_a_mend() {
     assert!(matches!(error.fault, ReadFault::TooManyChannels(65)), "{error:?}");
     let message = error.to_string();
     assert!(message.contains("x.wav: has 65 channels; up to 64 are read; take out the channel"), "{message}");
+}
+
+/// Gives a few bytes at a time, as pipes do.
+struct Pipe<'a>(&'a [u8], usize);
+
+impl io::Read for Pipe<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.1);
+        self.0.read(&mut bytes[..count])
+    }
+}
+
+fn all_of(mut reader: Reader<impl io::Read>) -> Vec<Vec<f32>> {
+    let (mut block, mut channels) = (Vec::new(), vec![Vec::new(); reader.channels()]);
+    while reader.next_block(&mut block).unwrap() > 0 {
+        for (channel, samples) in channels.iter_mut().zip(&block) {
+            channel.extend_from_slice(samples);
+        }
+    }
+    channels
+}
+
+#[test]
+fn a_pipe_gives_what_the_file_would_however_it_is_cut() {
+    let file = written_by_hound(spec(24, 3, 48_000), &ramp(500, 3));
+    let whole = read_bytes(&file).unwrap().channels;
+    for at_once in [1, 7, 9, 1000] {
+        assert_eq!(all_of(Reader::piped(Pipe(&file, at_once), Path::new("-")).unwrap()), whole, "{at_once}");
+    }
+}
+
+#[test]
+fn a_pipe_ends_where_its_header_says_so_and_else_with_its_last_whole_frame() {
+    let data = [1, 0, 2, 0, 3, 0, 4, 0, 5];
+    let frames = |promised: u32| {
+        let file = assembled(u32::MAX, &format(1, 1, 48_000, 2), promised, &data);
+        all_of(Reader::piped(Pipe(&file, 3), Path::new("-")).unwrap())[0].len()
+    };
+    assert_eq!(frames(4), 2, "what follows the samples is none");
+    for unknown in [u32::MAX, 0, 1_000_000] {
+        assert_eq!(frames(unknown), 4, "{unknown}");
+    }
+}
+
+#[test]
+fn a_growing_file_is_read_to_its_last_sample_whatever_its_header_said_at_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.wav");
+    let file = written_by_hound(spec(16, 1, 48_000), &ramp(1000, 1));
+    // Its header promises 1000 samples, and 300 more come; at first not even the header is complete.
+    let rest: Vec<u8> = file[30..].iter().chain(&[7; 600]).copied().collect();
+    std::fs::write(&path, &file[..30]).unwrap();
+    let mut parts = rest.chunks(333);
+    let growing = {
+        let path = path.clone();
+        move || {
+            let Some(part) = parts.next() else { return true };
+            OpenOptions::new().append(true).open(&path).unwrap().write_all(part).unwrap();
+            false
+        }
+    };
+    let patience = Duration::from_secs(600);
+    let samples = all_of(Reader::growing(Growing::open(&path, patience, growing).unwrap(), &path).unwrap());
+    let before = read_bytes(&file).unwrap().channels;
+    assert_eq!((&samples[0][..1000], samples[0].len()), (&before[0][..], 1300));
+}
+
+#[test]
+fn a_file_that_does_not_grow_ends_when_patience_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording_in(folder.path());
+    std::fs::write(&path, written_by_hound(spec(16, 1, 48_000), &ramp(10, 1))).unwrap();
+    let growing = Growing::open(&path, Duration::ZERO, || false).unwrap();
+    assert_eq!(all_of(Reader::growing(growing, &path).unwrap())[0].len(), 10);
 }
