@@ -79,6 +79,7 @@ const HEARD: usize = 20_000;
 /// A WAV file: it gives as many samples as it announces, none of them beyond what its bytes can hold, all of them
 /// numbers, in which time signals can be looked for; or an error that names it.
 pub fn wav(file: &[u8]) {
+    pipe(file);
     let mut reader = match Reader::new(Cursor::new(file), Path::new("fuzzed.wav")) {
         Ok(reader) => reader,
         Err(error) => return assert!(error.to_string().starts_with("fuzzed.wav")),
@@ -102,6 +103,17 @@ pub fn wav(file: &[u8]) {
     }
     assert_eq!(given, frames);
     hear(&first, reader.rate());
+}
+
+/// The same bytes through a pipe: no more samples than bytes, all of them numbers.
+fn pipe(bytes: &[u8]) {
+    let Ok(mut reader) = Reader::piped(bytes, Path::new("fuzzed.wav")) else { return };
+    let (mut block, mut given) = (Vec::new(), 0);
+    while let Ok(frames @ 1..) = reader.next_block(&mut block) {
+        assert!(block.iter().flatten().all(|sample| sample.is_finite()));
+        given += frames * reader.channels();
+    }
+    assert!(given <= bytes.len());
 }
 
 /// Whatever is heard has its place near the recording and figures that are numbers.

@@ -46,7 +46,7 @@ pub struct ArrivalRow {
 
 impl ArrivalRow {
     /// What the recording alone tells.
-    fn found(recorder: String, detection: &Detection, at: RunTime, code: Option<Code>) -> Self {
+    pub(crate) fn found(recorder: String, detection: &Detection, at: RunTime, code: Option<Code>) -> Self {
         Self {
             run_id: None,
             rep: None,

@@ -5,6 +5,7 @@
 
 mod differences;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use jiho_analysis::arrivals::Recorder;
@@ -12,10 +13,10 @@ use jiho_analysis::hear::Detection;
 use jiho_analysis::signal::{Code, Family};
 use jiho_analysis::units::{Nanos, RunTime, SampleClock};
 use jiho_drivers::sidecar::Sidecar;
-use jiho_drivers::wav;
+use jiho_drivers::wav::Reader;
 use rayon::prelude::*;
 
-use crate::hearing::{ChannelHeard, hear_file};
+use crate::hearing::{self, BlockHeard, ChannelHeard, hear_file};
 pub use differences::{Difference, differences};
 
 /// One channel of one recording.
@@ -42,8 +43,13 @@ pub struct Take {
 impl Take {
     /// As tables and people call it: the file's name, and the channel where there are several.
     pub fn name(&self) -> String {
-        format!("{}#{}", self.path.display(), self.channel)
+        name(&self.path, self.channel)
     }
+}
+
+/// As tables and people call a channel of a recording; channels count from 1.
+pub fn name(path: &Path, channel: usize) -> String {
+    format!("{}#{channel}", path.display())
 }
 
 /// Hears all channels of all files; `progress` is told how many more seconds of sound have been heard.
@@ -63,12 +69,27 @@ pub fn takes(
     Ok(takes.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
+/// Hears a recording that is still being made, to its end; `heard` is told of each block.
+///
+/// # Errors
+/// The sound or a sidecar cannot be read.
+pub fn live(
+    path: &Path,
+    reader: &mut Reader<impl Read>,
+    family: Family,
+    codes: &[Code],
+    heard: &mut dyn FnMut(&BlockHeard),
+) -> anyhow::Result<Vec<Take>> {
+    let channels = hearing::hear(reader, family, codes, heard)?;
+    of_channels(path, channels, family, codes)
+}
+
 /// Seconds of sound in all channels of a file.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn seconds(path: &Path) -> anyhow::Result<f64> {
-    let reader = wav::Reader::open(path)?;
+    let reader = Reader::open(path)?;
     Ok(reader.frames() as f64 * reader.channels() as f64 / reader.rate().hz())
 }
 
