@@ -11,6 +11,7 @@ use jiho_analysis::units::{Nanos, Rate};
 use jiho_drivers::wav::{ReadError, Reader};
 use serde_json::{Value, json};
 
+use super::bar::Bar;
 use super::{Format, print};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::parse_duration;
@@ -85,7 +86,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut a = Channel::open(&args.a, channel_a)?;
     let mut b = Channel::open(&args.b, channel_b)?;
     let request = Request { weighting: args.method.weighting(), most: args.max_lag };
+    let bar = Bar::new();
+    let longer = seconds(&a).max(seconds(&b));
+    // The search goes once through the longer one, and reads little else.
+    for channel in [&mut a, &mut b] {
+        channel.bar = (seconds(channel) == longer).then(|| bar.clone());
+    }
     let found = align(&mut a, &mut b, &request)?;
+    bar.clear();
     match args.format {
         Format::Text => print(&text(&a, &b, &request, &found))?,
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&json(&a, &b, &found))?))?,
@@ -104,6 +112,8 @@ struct Channel {
     number: usize,
     reader: Reader<BufReader<File>>,
     block: Vec<Vec<f32>>,
+    /// Shows how far it has been read.
+    bar: Option<Bar>,
 }
 
 impl Channel {
@@ -113,7 +123,7 @@ impl Channel {
             let (path, channels) = (path.display(), reader.channels());
             return Err(UsageError::say(format!("{path} has no channel {number}: they go from 1 to {channels}")));
         }
-        Ok(Self { path: path.to_owned(), number, reader, block: Vec::new() })
+        Ok(Self { path: path.to_owned(), number, reader, block: Vec::new(), bar: None })
     }
 
     fn name(&self) -> String {
@@ -141,8 +151,15 @@ impl Recording for Channel {
             out[filled..filled + count].copy_from_slice(&samples[..count]);
             filled += count;
         }
+        if let Some(bar) = &self.bar {
+            bar.reach("searching", (first + filled as u64) as f64 / self.rate().hz(), seconds(self));
+        }
         Ok(())
     }
+}
+
+fn seconds(channel: &Channel) -> f64 {
+    channel.samples() as f64 / channel.rate().hz()
 }
 
 fn text(a: &Channel, b: &Channel, request: &Request, found: &Alignment) -> String {

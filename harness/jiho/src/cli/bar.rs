@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A line that says how far something has got, in seconds of sound.
+/// A line that says how far something has got, in seconds of sound. Clones show the same line.
+#[derive(Clone)]
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
@@ -19,6 +20,12 @@ impl Bar {
     pub(super) fn show(&self, what: &'static str, done: f64, total: f64) {
         self.begin(what, total);
         self.0.set_position(millis(done));
+    }
+
+    /// At least so much is done.
+    pub(super) fn reach(&self, what: &'static str, done: f64, total: f64) {
+        self.begin(what, total);
+        self.0.set_position(self.0.position().max(millis(done)));
     }
 
     /// So much more is done.
