@@ -7,5 +7,6 @@ pub mod hearing;
 pub mod live;
 pub mod report;
 pub mod run;
+pub mod survey;
 pub mod takes;
 pub mod verify;

@@ -41,9 +41,18 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum On {
+pub(super) enum On {
     Sim,
     Loopback,
+}
+
+impl From<On> for World {
+    fn from(on: On) -> Self {
+        match on {
+            On::Sim => Self::Sim,
+            On::Loopback => Self::Loopback,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -54,13 +63,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
-    let world = match args.on {
-        On::Sim => World::Sim,
-        On::Loopback => World::Loopback,
-    };
-    let progress = Shown { bar: Bar::new() };
-    let outcome = run::run(&experiment, &given, world, &out, &progress)?;
-    progress.bar.clear();
+    let progress = Shown::new();
+    let outcome = run::run(&experiment, &given, World::from(args.on), &out, &progress)?;
+    progress.clear();
     match args.format {
         Format::Text => print(&text(&outcome, &experiment))?,
         Format::Json => print(&json(&outcome)?)?,
@@ -93,8 +98,19 @@ fn json(outcome: &Outcome) -> anyhow::Result<String> {
 }
 
 /// A progress line, where somebody sees it.
-struct Shown {
+pub(super) struct Shown {
     bar: Bar,
+}
+
+impl Shown {
+    pub(super) fn new() -> Self {
+        Self { bar: Bar::new() }
+    }
+
+    /// Takes the line away.
+    pub(super) fn clear(&self) {
+        self.bar.clear();
+    }
 }
 
 impl Progress for Shown {

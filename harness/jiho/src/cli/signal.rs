@@ -1,6 +1,8 @@
 //! `jiho signal`: time signals as sound files, and in figures.
 
-use std::path::PathBuf;
+mod survey;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use jiho_analysis::signal::{self, Code, Description, Programme, Signal as Rhythm};
@@ -22,6 +24,7 @@ pub(super) struct Args {
 enum Action {
     Render(RenderArgs),
     Describe(DescribeArgs),
+    Survey(survey::Args),
 }
 
 /// Write a speaker's time signal as a WAV file: mono, 16 bits, −20 dBFS.
@@ -120,6 +123,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
                 Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&description)?))?,
             }
         }
+        Action::Survey(args) => return survey::run(args),
     }
     Ok(Exit::Done)
 }
@@ -164,10 +168,7 @@ worst cross-peak  {cross_peak}
 
 /// Gives the number of beeps.
 fn render(args: &RenderArgs) -> anyhow::Result<usize> {
-    if args.out.exists() && !args.force {
-        let out = args.out.display();
-        return Err(UsageError::say(format!("{out} exists: name another file, or give --force to replace it")).into());
-    }
+    refuse_to_replace(&args.out, args.force)?;
     let programme = programme(args)?;
     let clock = SampleClock { start: RunTime::START, rate: Rate(args.rate) };
     let end = clock.first_sample_from(RunTime::START + args.duration);
@@ -182,6 +183,14 @@ fn render(args: &RenderArgs) -> anyhow::Result<usize> {
     }
     recorder.finish()?;
     Ok(programme.emissions().len())
+}
+
+fn refuse_to_replace(file: &Path, force: bool) -> Result<(), UsageError> {
+    if file.exists() && !force {
+        let file = file.display();
+        return Err(UsageError::say(format!("{file} exists: name another file, or give --force to replace it")));
+    }
+    Ok(())
 }
 
 fn programme(args: &RenderArgs) -> Result<Programme, UsageError> {

@@ -11,6 +11,7 @@ pub mod emissions;
 pub mod packets;
 pub mod pairs;
 pub mod run_json;
+pub mod survey;
 pub mod table;
 pub mod terminal;
 pub mod words;
@@ -40,6 +41,7 @@ mod tests {
     use super::emissions::EmissionRow;
     use super::packets::PacketRow;
     use super::pairs::PairRow;
+    use super::survey::SurveyRow;
     use super::table::Table;
 
     /// Others read these files: columns are appended, and neither renamed nor moved.
@@ -73,6 +75,11 @@ mod tests {
                 Table::<DifferenceRow>::columns(),
                 "from from_code to to_code expected heard min_ms median_ms max_ms iqr_ms median_low_ms \
                  median_high_ms drift_ppm steps ambiguous",
+            ),
+            (
+                Table::<SurveyRow>::columns(),
+                "family expected heard heard_ratio weak ambiguous echoes inverted score_median score_p05 \
+                 second_peak_db level_change_db delay_ms spread_us worst_us recommended",
             ),
         ];
         let formats = include_str!("../../../../docs/formats.md");
