@@ -119,7 +119,7 @@ impl Endpoint {
         {
             let clock = SampleClock { start: now + phase, rate: RATE };
             let marks = StreamMarks { ssrc, payload_type: ours, first_sequence, first_timestamp };
-            self.speaker = Some(Speaker::new(mouth, encoder, clock, marks));
+            self.speaker = Some(Speaker::new(mouth, self.codec, encoder, clock, marks));
             self.out.event(now, Event::MouthOpened { clock, ssrc });
         }
     }

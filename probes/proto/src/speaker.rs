@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use jiho_analysis::signal::Programme;
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
-use crate::codec::{CodecError, Encoder, FRAME_SAMPLES};
+use crate::codec::{CodecConfig, CodecError, Encoder, FRAME_SAMPLES};
 use crate::event::{Event, SentPacket};
 use crate::outbox::Outbox;
 use crate::wire::rtp;
@@ -43,18 +43,28 @@ pub(crate) struct StreamMarks {
 #[derive(Debug)]
 pub(crate) struct Speaker {
     mouth: Box<dyn Mouth>,
+    codec: CodecConfig,
     encoder: Encoder,
     clock: SampleClock,
     marks: StreamMarks,
-    frames_sent: i64,
+    frames: i64,
+    packets_sent: i64,
+    paused: bool,
     frame: [f32; FRAME_SAMPLES],
     payload: Vec<u8>,
 }
 
 impl Speaker {
     /// A mouth whose sample 0 is captured at the clock's start.
-    pub(crate) fn new(mouth: Box<dyn Mouth>, encoder: Encoder, clock: SampleClock, marks: StreamMarks) -> Self {
-        Self { mouth, encoder, clock, marks, frames_sent: 0, frame: [0.0; FRAME_SAMPLES], payload: Vec::new() }
+    pub(crate) fn new(
+        mouth: Box<dyn Mouth>,
+        codec: CodecConfig,
+        encoder: Encoder,
+        clock: SampleClock,
+        marks: StreamMarks,
+    ) -> Self {
+        let (frame, payload) = ([0.0; FRAME_SAMPLES], Vec::new());
+        Self { mouth, codec, encoder, clock, marks, frames: 0, packets_sent: 0, paused: true, frame, payload }
     }
 
     /// When the next frame's last sample has been captured.
@@ -74,10 +84,16 @@ impl Speaker {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
         self.encoder.encode(&self.frame, &mut self.payload)?;
+        self.frames += 1;
+        // The first of a pause tells the decoder; the rest are not sent, as WebRTC has it (RFC 7587, section 3.1.3).
+        let pause = self.codec.is_pause(&self.payload);
+        if pause && self.paused {
+            return Ok(());
+        }
         // Both counters wrap on the wire.
-        let sequence = self.marks.first_sequence.wrapping_add(self.frames_sent as u16);
+        let sequence = self.marks.first_sequence.wrapping_add(self.packets_sent as u16);
         let packet = rtp::Repr {
-            marker: self.frames_sent == 0,
+            marker: self.paused,
             payload_type: self.marks.payload_type,
             sequence,
             timestamp: self.marks.first_timestamp.wrapping_add(media_time.0 as u32),
@@ -89,16 +105,17 @@ impl Speaker {
             ssrc: self.marks.ssrc,
             sequence,
             media_time,
-            captured: self.due(),
+            captured: self.clock.time(self.position()),
             size_bytes: packet.len_bytes(),
             toc: self.encoder.toc(&self.payload),
         };
         out.event(now, Event::Sent(sent));
-        self.frames_sent += 1;
+        self.packets_sent += 1;
+        self.paused = pause;
         Ok(())
     }
 
     fn position(&self) -> MediaTime {
-        MediaTime(self.frames_sent * FRAME_SAMPLES as i64)
+        MediaTime(self.frames * FRAME_SAMPLES as i64)
     }
 }

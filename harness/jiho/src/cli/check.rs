@@ -104,7 +104,12 @@ fn codec(codec: &Codec) -> String {
                 Application::Audio => "audio",
                 Application::LowDelay => "low_delay",
             };
-            format!("Opus at {} kb/s, tuned for {application}", f64::from(opus.bitrate_bps) / 1000.0)
+            let dtx = if opus.dtx { ", discontinuous transmission" } else { "" };
+            let fec = match opus.fec {
+                true => format!(", forward error correction for {} % loss", opus.expected_loss_percent),
+                false => String::new(),
+            };
+            format!("Opus at {} kb/s, tuned for {application}{dtx}{fec}", f64::from(opus.bitrate_bps) / 1000.0)
         }
         Codec::L16 {} => "L16: uncompressed".to_owned(),
     }

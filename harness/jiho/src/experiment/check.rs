@@ -176,9 +176,12 @@ impl Check<'_> {
     }
 
     fn media(&mut self, codec: &Codec, place: &Place<'_>) {
-        if let Codec::Opus(opus) = codec
-            && !(6_000..=510_000).contains(&opus.bitrate_bps)
-        {
+        let Codec::Opus(opus) = codec else { return };
+        if opus.expected_loss_percent > 100 {
+            let message = format!("of 100 packets {} cannot be lost", opus.expected_loss_percent);
+            self.problem(&place.key("opus").key("expected_loss_percent"), message, "0 to 100");
+        }
+        if !(6_000..=510_000).contains(&opus.bitrate_bps) {
             let message = format!("Opus has no bit rate of {} bit/s", opus.bitrate_bps);
             self.problem(&place.key("opus").key("bitrate_bps"), message, "6000 to 510000");
         }

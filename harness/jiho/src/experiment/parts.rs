@@ -174,11 +174,17 @@ pub struct Opus {
     pub bitrate_bps: u32,
     /// What the encoder is tuned for.
     pub application: Application,
+    /// Discontinuous transmission: no packets in pauses.
+    pub dtx: bool,
+    /// In-band forward error correction.
+    pub fec: bool,
+    /// How many of 100 packets the encoder expects to be lost, where there is forward error correction.
+    pub expected_loss_percent: u8,
 }
 
 impl Default for Opus {
     fn default() -> Self {
-        Self { bitrate_bps: 32_000, application: Application::Voip }
+        Self { bitrate_bps: 32_000, application: Application::Voip, dtx: false, fec: false, expected_loss_percent: 10 }
     }
 }
 

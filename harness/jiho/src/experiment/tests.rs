@@ -148,8 +148,11 @@ fn signal() -> impl Strategy<Value = Signal> {
 
 fn codec() -> impl Strategy<Value = Codec> {
     let application = prop_oneof![Just(Application::Voip), Just(Application::Audio), Just(Application::LowDelay)];
-    let opus = (6_000..=510_000u32, application)
-        .prop_map(|(bitrate_bps, application)| Codec::Opus(Opus { bitrate_bps, application }));
+    let opus = (6_000..=510_000u32, application, any::<bool>(), any::<bool>(), 0..=100u8).prop_map(
+        |(bitrate_bps, application, dtx, fec, expected_loss_percent)| {
+            Codec::Opus(Opus { bitrate_bps, application, dtx, fec, expected_loss_percent })
+        },
+    );
     prop_oneof![opus, Just(Codec::L16 {})]
 }
 

@@ -106,6 +106,9 @@ pub fn codec(codec: &Codec) -> CodecConfig {
                 Application::Audio => OpusApplication::Audio,
                 Application::LowDelay => OpusApplication::LowDelay,
             },
+            dtx: opus.dtx,
+            fec: opus.fec,
+            expected_loss_percent: opus.expected_loss_percent,
         }),
     }
 }

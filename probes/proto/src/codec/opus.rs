@@ -1,4 +1,5 @@
-//! Opus through libopus: mono, constant bit rate, no discontinuous transmission, no forward error correction.
+//! Opus through libopus: mono, at a constant bit rate; discontinuous transmission and forward error correction where
+//! they are asked for.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,8 @@ const MAX_PACKET_SAMPLES: usize = 5760;
 /// Concealment comes in multiples of 2.5 ms.
 const CONCEALMENT_STEP: usize = 120;
 
-/// How an Opus encoder is set. The bit rate is constant, so that every packet of a stream has the same size.
+/// How an Opus encoder is set. The bit rate is constant, so that every packet of a stream has the same size; those that
+/// tell of a pause are the exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpusConfig {
@@ -19,11 +21,25 @@ pub struct OpusConfig {
     pub bitrate_bps: u32,
     /// What the encoder optimises for.
     pub application: OpusApplication,
+    /// Discontinuous transmission: in a pause the encoder makes payloads without sound, which need not be sent.
+    pub dtx: bool,
+    /// In-band forward error correction: a packet of a speech mode also carries the frame before it, coarsely, from
+    /// which a decoder restores it if it was lost (RFC 6716, section 2.1.7).
+    pub fec: bool,
+    /// How many of 100 packets the encoder expects to be lost, 0 to 100: the more, the more bits go into `fec`, and at
+    /// none there is none.
+    pub expected_loss_percent: u8,
 }
 
 impl Default for OpusConfig {
     fn default() -> Self {
-        Self { bitrate_bps: 32_000, application: OpusApplication::Voip }
+        Self {
+            bitrate_bps: 32_000,
+            application: OpusApplication::Voip,
+            dtx: false,
+            fec: false,
+            expected_loss_percent: 10,
+        }
     }
 }
 
@@ -69,8 +85,10 @@ impl Encoder {
         let mut encoder = ::opus::Encoder::new(RATE.0, ::opus::Channels::Mono, config.application.into())?;
         encoder.set_bitrate(::opus::Bitrate::Bits(bitrate))?;
         encoder.set_vbr(false)?;
-        encoder.set_dtx(false)?;
-        encoder.set_inband_fec(false)?;
+        encoder.set_dtx(config.dtx)?;
+        encoder.set_inband_fec(config.fec)?;
+        // Without it the encoder would still choose its modes with losses in mind.
+        encoder.set_packet_loss_perc(if config.fec { config.expected_loss_percent.into() } else { 0 })?;
         Ok(Self(encoder))
     }
 
@@ -102,6 +120,13 @@ impl Decoder {
         pcm.resize(MAX_PACKET_SAMPLES, 0.0);
         let samples = self.0.decode_float(payload, pcm, false)?;
         pcm.truncate(samples);
+        Ok(())
+    }
+
+    /// The frame before the one in `payload`, `samples` long, from what `payload` carries of it.
+    pub(super) fn restore(&mut self, payload: &[u8], samples: usize, pcm: &mut Vec<f32>) -> Result<(), CodecError> {
+        pcm.resize(samples, 0.0);
+        self.0.decode_float(payload, pcm, true)?;
         Ok(())
     }
 

@@ -14,6 +14,9 @@
 //!   as at its first packet.
 //! * **A pause** of the sender, a gap in timestamps without a gap in sequence numbers, is silence and not a loss, if
 //!   the buffer knows by the time the gap is played.
+//!   A payload without sound (Opus' discontinuous transmission) announces one: nothing is concealed after it.
+//! * **Forward error correction**, where the codec is set for it, restores a frame from the packet after it, if that is
+//!   there by the deadline of the one that is not; it is recorded as concealed.
 //! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. A
 //!   packet that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
 //! * **Duplicates** are known by sequence number and timestamp, among those that wait and the last [`REMEMBERED`] that

@@ -2,7 +2,7 @@
 
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
-use super::buffer::{Arrival, Buffer};
+use super::buffer::{Arrival, Buffer, Waiting};
 use super::{MAX_CONCEALED, MAX_JUMP_SAMPLES, MAX_MISORDER};
 use crate::codec::{CodecConfig, CodecError, Decoder, FRAME_SAMPLES};
 use crate::event::{Event, Playout, PlayoutAction};
@@ -21,6 +21,7 @@ pub(crate) struct Period<'a> {
 #[derive(Debug)]
 pub(crate) struct Stream {
     ssrc: u32,
+    codec: CodecConfig,
     decoder: Decoder,
     buffer: Buffer,
     sequences: Unwrapper,
@@ -40,6 +41,8 @@ pub(crate) struct Stream {
     /// How long a concealed frame lasts.
     frame_samples: usize,
     concealed: u32,
+    /// The frame before the cursor said that its sender pauses.
+    pausing: bool,
     /// Nothing is concealed until a packet's turn comes.
     silent: bool,
 }
@@ -49,6 +52,7 @@ impl Stream {
     pub(crate) fn new(ssrc: u32, codec: &CodecConfig, next: MediaTime) -> Result<Self, CodecError> {
         Ok(Self {
             ssrc,
+            codec: *codec,
             decoder: Decoder::new(codec)?,
             buffer: Buffer::default(),
             sequences: Unwrapper::default(),
@@ -62,6 +66,7 @@ impl Stream {
             expected: 0,
             frame_samples: FRAME_SAMPLES,
             concealed: 0,
+            pausing: false,
             silent: true,
         })
     }
@@ -145,6 +150,7 @@ impl Stream {
                 self.played_run = packet.run;
                 self.frame_samples = self.pcm.len();
                 self.concealed = 0;
+                self.pausing = self.codec.is_pause(&packet.payload);
                 self.silent = false;
                 self.buffer.remember(&packet.arrival);
                 PlayoutAction::Played
@@ -160,7 +166,7 @@ impl Stream {
         let next = self.buffer.first();
         let paused =
             next.is_some_and(|(_, packet)| packet.run != self.played_run || packet.arrival.sequence == self.expected);
-        self.silent |= paused || self.concealed == MAX_CONCEALED;
+        self.silent |= paused || self.pausing || self.concealed == MAX_CONCEALED;
         if self.silent {
             // What a failed decoder left behind is not to be played.
             self.pcm.clear();
@@ -168,7 +174,12 @@ impl Stream {
             return false;
         }
         let room = next.map_or(i64::MAX, |(due, _)| due - self.cursor);
-        self.decoder.conceal(self.frame_samples.min(room as usize), &mut self.pcm);
+        let samples = self.frame_samples.min(room as usize);
+        let after = |packet: &&Waiting| packet.arrival.sequence == self.expected.wrapping_add(1);
+        match next.filter(|_| self.codec.has_fec() && room == self.frame_samples as i64) {
+            Some((_, packet)) if after(&packet) => self.decoder.restore(&packet.payload, samples, &mut self.pcm),
+            _ => self.decoder.conceal(samples, &mut self.pcm),
+        }
         let record = Playout {
             ssrc: self.ssrc,
             sequence: self.expected,

@@ -1,8 +1,8 @@
 use jiho_analysis::units::{MediaTime, Nanos, SampleClock};
-use jiho_proto::codec::{CodecConfig, RATE};
+use jiho_proto::codec::{CodecConfig, OpusConfig, RATE};
 use jiho_proto::endpoint::{EndpointConfig, MouthConfig};
 use jiho_proto::engine::Input;
-use jiho_proto::event::{Event, SentPacket};
+use jiho_proto::event::{Event, PlayoutAction, SentPacket};
 use jiho_proto::speaker::Mouth;
 use jiho_proto::wire::rtp::{Packet, Repr};
 
@@ -98,4 +98,66 @@ fn opus_packets_have_92_bytes_and_their_mode_is_recorded() {
         assert_eq!((bytes.len(), record.size_bytes), (92, 92));
         assert_eq!(record.toc, Some(bytes[12]));
     }
+}
+
+/// A voice, half a second long and then silent for half a second, again and again.
+struct Talking;
+
+impl Mouth for Talking {
+    fn fill(&mut self, _: &SampleClock, first: MediaTime, out: &mut [f32]) {
+        for (position, sample) in (first.0..).zip(out) {
+            let harmonics = (1..20i64).map(|h| (0.02 * (position * h % 48_000) as f32).sin());
+            *sample = if position / 24_000 % 2 == 0 { 0.03 * harmonics.sum::<f32>() } else { 0.0 };
+        }
+    }
+}
+
+#[test]
+fn with_discontinuous_transmission_pauses_are_not_sent_and_are_no_loss_to_the_listener() {
+    let codec = CodecConfig::Opus(OpusConfig { dtx: true, ..OpusConfig::default() });
+    let mouth = MouthConfig {
+        ssrc: 7,
+        first_sequence: 65_530,
+        first_timestamp: u32::MAX - 959,
+        phase: Nanos::ZERO,
+        mouth: Box::new(Talking),
+    };
+    let mut speaker = Bench::seated(EndpointConfig { codec, mouth: Some(mouth), ..listener(40) });
+    speaker.run_until(ms(4_000));
+    let sent = sent(&speaker);
+    assert!((110..180).contains(&sent.len()), "{} packets of 200 frames", sent.len());
+    let mut listener = Bench::seated(EndpointConfig { codec, ..listener(40) });
+    for (n, (packet, bytes)) in sent.iter().zip(&speaker.sent).enumerate() {
+        assert_eq!(packet.sequence, 65_530u16.wrapping_add(n as u16), "what is not sent takes no sequence number");
+        listener.packet(packet.captured, bytes);
+    }
+    listener.run_until(ms(4_000));
+    let markers = speaker.sent.iter().filter(|bytes| Packet::new_checked(bytes).unwrap().marker()).count();
+    assert!((3..=20).contains(&markers), "{markers} packets begin a talkspurt");
+    let actions: Vec<_> = listener.playouts().iter().map(|playout| playout.action).collect();
+    assert!(actions.len() > 100 && actions.iter().all(|action| *action == PlayoutAction::Played), "{actions:?}");
+}
+
+#[test]
+fn a_lost_frame_is_restored_at_the_ear_if_the_next_packet_is_there_in_time() {
+    let with = |fec: bool| CodecConfig::Opus(OpusConfig { fec, bitrate_bps: 24_000, ..OpusConfig::default() });
+    let mouth =
+        MouthConfig { ssrc: 7, first_sequence: 0, first_timestamp: 0, phase: Nanos::ZERO, mouth: Box::new(Talking) };
+    let mut speaker = Bench::seated(EndpointConfig { codec: with(true), mouth: Some(mouth), ..listener(40) });
+    speaker.run_until(ms(2_000));
+    let heard = |fec: bool, delay_ms: i64, lossy: bool| {
+        let mut listener = Bench::seated(EndpointConfig { codec: with(fec), ..self::listener(delay_ms) });
+        for (n, (packet, bytes)) in sent(&speaker).iter().zip(&speaker.sent).enumerate() {
+            if n % 7 != 6 || !lossy {
+                listener.packet(packet.captured, bytes);
+            }
+        }
+        listener.run_until(ms(2_000));
+        listener.ear
+    };
+    let error = |fec: bool, delay_ms: i64| -> f32 {
+        heard(fec, delay_ms, false).iter().zip(heard(fec, delay_ms, true)).map(|(a, b)| (a - b).powi(2)).sum()
+    };
+    assert!(error(true, 40) < 0.7 * error(false, 40), "{} against {}", error(true, 40), error(false, 40));
+    assert_eq!(error(true, 15), error(false, 15), "the next packet comes too late to restore anything");
 }
