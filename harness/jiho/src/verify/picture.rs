@@ -16,16 +16,17 @@ const AXIS: f64 = 140.0;
 const REACH_US: f64 = 110.0;
 const SQUARE: f64 = 260.0;
 
+/// Without variables, which many viewers of SVG do not know.
 const STYLE: &str = "
-  svg { font: 12px system-ui, sans-serif; --ink: #1d2330; --faint: #8a93a3; --grid: #dfe3ea; --good: #1f6feb;
-    --bad: #d1242f; --page: #ffffff; }
+  svg { font: 12px system-ui, sans-serif; }
+  text { fill: #1d2330; } .page { fill: #ffffff; } .grid { stroke: #dfe3ea; } .zero { stroke: #8a93a3; }
+  .dot, .goal { fill: #1f6feb; } .bar, .curve { stroke: #1f6feb; }
+  .faint { fill: #6b7482; } .bad { fill: #d1242f; } .bad.bar { stroke: #d1242f; }
+  .goal { opacity: 0.2; } .bar { stroke-width: 3; stroke-opacity: 0.5; } .curve { fill: none; stroke-width: 1.5; }
   @media (prefers-color-scheme: dark) {
-    svg { --ink: #e6e9ef; --faint: #8b94a5; --grid: #303744; --good: #6cb2ff; --bad: #ff7b72; --page: #12161d; } }
-  text { fill: var(--ink); } .faint { fill: var(--faint); } .bad { fill: var(--bad); }
-  .page { fill: var(--page); } .grid { stroke: var(--grid); } .zero { stroke: var(--faint); }
-  .goal { fill: var(--good); opacity: 0.15; }
-  .dot { fill: var(--good); } .bar { stroke: var(--good); stroke-width: 3; opacity: 0.55; }
-  .bad.bar { stroke: var(--bad); } .curve { fill: none; stroke: var(--good); stroke-width: 1.5; }";
+    text { fill: #e6e9ef; } .page { fill: #12161d; } .grid { stroke: #303744; } .zero { stroke: #8b94a5; }
+    .dot, .goal { fill: #6cb2ff; } .bar, .curve { stroke: #6cb2ff; }
+    .faint { fill: #8b94a5; } .bad { fill: #ff7b72; } .bad.bar { stroke: #ff7b72; } }";
 
 /// Draws, by way and family, the median error with its spread, and how often stated intervals hold the truth.
 pub fn svg(figures: &[Figures]) -> String {
