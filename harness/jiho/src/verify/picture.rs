@@ -15,6 +15,8 @@ const AXIS: f64 = 140.0;
 /// The axis goes so far to both sides, in µs.
 const REACH_US: f64 = 110.0;
 const SQUARE: f64 = 260.0;
+/// Room for what is said beside the curve.
+const LEAST_WIDTH: f64 = 840.0;
 
 /// Without variables, which many viewers of SVG do not know.
 const STYLE: &str = "
@@ -38,7 +40,7 @@ pub fn svg(figures: &[Figures]) -> String {
             ways.push(&cell.way);
         }
     }
-    let width = (LABELS + COLUMN * families.len() as f64).max(LABELS + 2.0 * COLUMN) + 10.0;
+    let width = (LABELS + COLUMN * families.len() as f64 + 10.0).max(LEAST_WIDTH);
     let bottom = TOP + ROW * ways.len() as f64;
     let height = bottom + SQUARE + 130.0;
     let mut svg = String::new();
