@@ -124,6 +124,32 @@ pub struct Recorder {
     pub codec_sd: Nanos,
 }
 
+/// By how much a codec makes a beep later than its stated look-ahead does, and how well that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CodecLag {
+    /// To be subtracted from a delay; negative where the codec gives the beep early.
+    pub bias: Nanos,
+    /// Its standard deviation, beyond what noise does.
+    pub sd: Nanos,
+}
+
+impl CodecLag {
+    /// Anywhere between two values: the middle, and a 95 % interval that holds both.
+    pub fn between(low: Nanos, high: Nanos) -> Self {
+        let half = (high - low).0 as f64 / 2.0;
+        Self { bias: Nanos((low.0 + high.0) / 2), sd: Nanos((half / 1.96).ceil() as i64) }
+    }
+}
+
+/// One codec after another, as where a mixer encodes again.
+impl std::ops::Add for CodecLag {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        let sd = (self.sd.0 as f64).hypot(other.sd.0 as f64).round() as i64;
+        Self { bias: self.bias + other.bias, sd: Nanos(sd) }
+    }
+}
+
 /// A codec whose mode is not known moves a beep by this much (standard deviation).
 pub const UNKNOWN_CODEC_SD: Nanos = Nanos::from_micros(35);
 
@@ -140,12 +166,24 @@ const USUAL_WITHIN: Nanos = Nanos::from_millis(500);
 /// A weak detection needs 3 of its 5 nearest neighbours this near.
 const WEAK_WITHIN: Nanos = Nanos::from_millis(2);
 
-/// Matches one speaker's beeps with the detections of its code in one recording. Detections are in order of time.
+/// As [`observe_through`], of beeps of which nothing is known but the codec's standard deviation.
+pub fn observe(
+    emissions: &[Emission],
+    detections: &[Detection],
+    recorder: &Recorder,
+) -> (Vec<Observation>, Vec<Arrival>) {
+    let lag = CodecLag { bias: Nanos::ZERO, sd: recorder.codec_sd };
+    observe_through(emissions, &vec![lag; emissions.len()], detections, recorder)
+}
+
+/// Matches one speaker's beeps with the detections of its code in one recording. Detections are in order of time;
+/// `lags` has one entry per emission, which counts in place of the recorder's `codec_sd`.
 ///
 /// No delay is assumed: beeps begin at irregular instants, so that of all pairs of beep and detection the right ones
 /// are those whose delay many neighbours share.
-pub fn observe(
+pub fn observe_through(
     emissions: &[Emission],
+    lags: &[CodecLag],
     detections: &[Detection],
     recorder: &Recorder,
 ) -> (Vec<Observation>, Vec<Arrival>) {
@@ -165,7 +203,10 @@ pub fn observe(
             arrivals[d].rank = rank;
         }
         observations.push(match own.first() {
-            Some(&d) => found(emission, d, &detections[d], times[d], recorder),
+            Some(&d) => {
+                let lag = lags.get(index).copied().unwrap_or_default();
+                found(emission, d, &detections[d], times[d], lag, recorder)
+            }
             None => Observation { emission, status: Status::Missing, reason: None, delay: None, detection: None },
         });
     }
@@ -219,10 +260,17 @@ fn assign(emissions: &[Emission], detections: &[Detection], times: &[RunTime]) -
         .collect()
 }
 
-fn found(emission: Emission, index: usize, detection: &Detection, at: RunTime, recorder: &Recorder) -> Observation {
-    let value = at - emission.at;
+fn found(
+    emission: Emission,
+    index: usize,
+    detection: &Detection,
+    at: RunTime,
+    lag: CodecLag,
+    recorder: &Recorder,
+) -> Observation {
+    let value = at - emission.at - lag.bias;
     let rate = recorder.clock.rate;
-    let variance = (detection.position_sd / rate.hz()).powi(2) + recorder.codec_sd.as_secs_f64().powi(2);
+    let variance = (detection.position_sd / rate.hz()).powi(2) + lag.sd.as_secs_f64().powi(2);
     let (status, reason, half) = if detection.is_sure() {
         (Status::Heard, None, 1.96 * variance.sqrt())
     } else if detection.is_possible() {

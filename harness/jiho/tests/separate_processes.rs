@@ -14,15 +14,16 @@ use std::time::SystemTime;
 use jiho::report::run_json::RunJson;
 use jiho::run::folder::Folder;
 use jiho::run::measure::{Findings, Listening, measure};
-use jiho_analysis::arrivals::{Status, UNKNOWN_CODEC_SD};
+use jiho_analysis::arrivals::Status;
 use jiho_analysis::signal::Family;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
+use jiho_proto::codec::CodecConfig;
 use nix::sys::signal::Signal;
 use support::{Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
 
 fn measured(folders: &[Folder]) -> Findings {
-    let listening = Listening { family: Family::Voiced, codec_sd: UNKNOWN_CODEC_SD };
+    let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };
     measure(folders, "processes", listening, &|_| {}).unwrap()
 }
 
@@ -266,7 +267,7 @@ fn two_folders_of_one_name_cannot_belong_to_one_room() {
     assert!(ended.status.success(), "{ended:?}");
     assert!(!rows(&dir.path().join("ana/emissions.csv")).is_empty());
     let twice = [folder(dir.path(), "ana"), folder(dir.path(), "ana")];
-    let listening = Listening { family: Family::Voiced, codec_sd: UNKNOWN_CODEC_SD };
+    let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };
     let error = measure(&twice, "twice", listening, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("another folder holds a speaker named ana too"), "{error}");
 }

@@ -63,7 +63,8 @@ mod tests {
             ),
             (
                 Table::<DelayRow>::columns(),
-                "run_id rep speaker recorder relation beep status reason delay_ns low_ns high_ns network_ns buffer_ns",
+                "run_id rep speaker recorder relation beep status reason delay_ns low_ns high_ns network_ns buffer_ns \
+                 codec_mode",
             ),
             (
                 Table::<PairRow>::columns(),

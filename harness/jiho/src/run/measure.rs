@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
-use jiho_analysis::arrivals::{self, Arrival, Observation, Recorder, Role};
+use jiho_analysis::arrivals::{self, Arrival, CodecLag, Observation, Recorder, Role};
 use jiho_analysis::hear::Detection;
 use jiho_analysis::metrics::{PairDelays, Relation};
 use jiho_analysis::signal::{Code, Emission, Family, Waveform};
 use jiho_analysis::stats;
-use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::sidecar::Sidecar;
+use jiho_proto::codec::CodecConfig;
 use rayon::prelude::*;
 
+use super::codec_bias::{BeepCoding, CodecBias};
 use super::folder::Folder;
 use super::gaps::Gaps;
 use super::paths::{FramePath, Paths};
@@ -76,6 +78,8 @@ pub struct PairHeard {
     pub observations: Vec<Observation>,
     /// The way of each beep's first packet; `None` where it is not known, or was lost.
     pub paths: Vec<Option<FramePath>>,
+    /// How each beep's packets were coded; `None` where that is not known, or the codec has no modes.
+    pub codings: Vec<Option<BeepCoding>>,
     /// Their summary.
     pub delays: PairDelays,
 }
@@ -103,8 +107,8 @@ impl PairHeard {
 pub struct Listening {
     /// The family of time signals.
     pub family: Family,
-    /// Standard deviation of what the codec adds to a delay.
-    pub codec_sd: Nanos,
+    /// The codec that it came through; `None` if that is not known.
+    pub codec: Option<CodecConfig>,
 }
 
 /// Measures what is in a run's folder, or in those of several processes that took part in one room: everybody's beeps
@@ -143,10 +147,18 @@ pub fn measure(
     if listening.family.is_coded() {
         one_code_each(&speakers)?;
     }
+    let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
+    let bias = match &listening.codec {
+        Some(codec) => CodecBias::calibrate(codec, listening.family, &codes).context("calibrating the codec")?,
+        None => CodecBias::of_unknown_codec(),
+    };
+    let lookahead = Rate::OPUS.span(listening.codec.map_or(0, |codec| codec.delay()));
+    let coded: Vec<Coded> =
+        speakers.par_iter().map(|speaker| Coded::of(speaker, listening.family, &paths, lookahead, &bias)).collect();
     let mut recorders = sidecars
         .par_iter()
         .map(|(wav, sidecar)| {
-            hear_one(wav, sidecar, &speakers, &paths, listening, progress)
+            hear_one(wav, sidecar, &speakers, &coded, &paths, listening.family, progress)
                 .with_context(|| format!("measuring what {} heard", sidecar.recorder))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -192,24 +204,24 @@ fn hear_one(
     path: &Path,
     sidecar: &Sidecar,
     speakers: &[SpeakerSent],
+    coded: &[Coded],
     paths: &Paths,
-    listening: Listening,
+    family: Family,
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<RecorderHeard> {
     let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
-    let heard = hear_file(path, listening.family, &codes, progress)?.swap_remove(0);
+    let heard = hear_file(path, family, &codes, progress)?.swap_remove(0);
     let clock = SampleClock { start: sidecar.start, rate: heard.clock_rate };
-    let recorder =
-        Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: listening.codec_sd };
+    let recorder = Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: Nanos::ZERO };
     let gaps = Gaps::of(sidecar, clock);
     let mut taken = vec![None; heard.detections.len()];
     let mut pairs = Vec::new();
-    for (index, speaker) in speakers.iter().enumerate() {
+    for (index, (speaker, coded)) in speakers.iter().zip(coded).enumerate() {
         let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
         let own: Vec<usize> = (0..heard.detections.len())
             .filter(|&d| {
                 let detection = &heard.detections[d];
-                if listening.family.is_coded() {
+                if family.is_coded() {
                     detection.code == speaker.code
                 } else {
                     whose_turn(speakers, clock.time_at(detection.position)) == Some(index)
@@ -217,8 +229,9 @@ fn hear_one(
             })
             .collect();
         let detections: Vec<Detection> = own.iter().map(|&d| heard.detections[d]).collect();
-        let (mut observations, arrivals) = arrivals::observe(&speaker.emissions, &detections, &recorder);
-        gaps.explain(&mut observations, &Waveform::new(listening.family, speaker.code));
+        let (mut observations, arrivals) =
+            arrivals::observe_through(&speaker.emissions, &coded.lags, &detections, &recorder);
+        gaps.explain(&mut observations, &Waveform::new(family, speaker.code));
         for (&d, arrival) in own.iter().zip(arrivals) {
             if arrival.beep.is_some() || taken[d].is_none() {
                 taken[d] = Some((arrival.beep.is_some().then_some(index), arrival));
@@ -233,7 +246,8 @@ fn hear_one(
             .map(|observation| paths.of(&speaker.name, &sidecar.recorder, observation.emission.at))
             .collect();
         let delays = PairDelays::of(&observations);
-        pairs.push(PairHeard { speaker: index, relation, observations, paths, delays });
+        let codings = coded.codings.clone();
+        pairs.push(PairHeard { speaker: index, relation, observations, paths, codings, delays });
     }
     Ok(RecorderHeard {
         name: sidecar.recorder.clone(),
@@ -243,6 +257,31 @@ fn hear_one(
         arrivals: taken.into_iter().flatten().collect(),
         flaws: flaws(sidecar, heard.truncated),
     })
+}
+
+/// How a speaker's beeps were coded, one entry each.
+struct Coded {
+    codings: Vec<Option<BeepCoding>>,
+    lags: Vec<CodecLag>,
+}
+
+impl Coded {
+    fn of(speaker: &SpeakerSent, family: Family, paths: &Paths, lookahead: Nanos, bias: &CodecBias) -> Self {
+        let waveform = Waveform::new(family, speaker.code);
+        let packets = |emission: &Emission| {
+            let (from, to) = (emission.at - waveform.before_mark(), emission.at + waveform.after_mark());
+            paths.coded(&speaker.name, from, to, lookahead).unwrap_or_default()
+        };
+        let (codings, lags) = speaker
+            .emissions
+            .iter()
+            .map(|emission| {
+                let packets = packets(emission);
+                (BeepCoding::of(&packets), bias.lag(&packets))
+            })
+            .unzip();
+        Self { codings, lags }
+    }
 }
 
 /// A signal without codes may be anybody's: whoever sounded last before it is held to be the one.

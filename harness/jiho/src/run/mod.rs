@@ -2,6 +2,7 @@
 //! is measured and written out.
 
 pub(crate) mod cast;
+pub mod codec_bias;
 pub mod folder;
 mod gaps;
 pub mod interrupt;
@@ -16,8 +17,7 @@ pub(crate) mod unkept;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use jiho_analysis::arrivals::UNKNOWN_CODEC_SD;
-use jiho_analysis::signal::{Family, Signal as Rhythm};
+use jiho_analysis::signal::Signal as Rhythm;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
@@ -144,16 +144,8 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
 
 /// What an experiment's recordings are listened to for.
 pub fn listening(experiment: &Experiment) -> Listening {
-    listening_for(Rhythm::from(&experiment.signal).family, &codec(&experiment.media.codec))
-}
-
-/// What recordings are listened to for, of a family of signals that came through a codec.
-pub fn listening_for(family: Family, codec: &CodecConfig) -> Listening {
-    let codec_sd = match codec {
-        CodecConfig::L16 => Nanos::ZERO,
-        CodecConfig::Opus(_) => UNKNOWN_CODEC_SD,
-    };
-    Listening { family, codec_sd }
+    let family = Rhythm::from(&experiment.signal).family;
+    Listening { family, codec: Some(codec(&experiment.media.codec)) }
 }
 
 /// The moment, as part of a name: UTC to the second.

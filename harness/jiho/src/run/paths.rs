@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiho_analysis::units::{Nanos, Rate, RunTime};
-use jiho_proto::codec::FRAME_SAMPLES;
+use jiho_proto::codec::{FRAME_SAMPLES, Toc};
 
 use crate::report::packets::{PacketRow, Tap};
 use crate::report::table::{Table, TableError};
@@ -40,6 +40,7 @@ struct Sent {
     /// Of its last sample.
     captured: RunTime,
     sequence: u16,
+    toc: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Paths {
         for row in Table::<PacketRow>::read(path)? {
             match (row.tap, row.at_ns, row.played_ns) {
                 (Tap::Sent, Some(at), _) => {
-                    let sent = Sent { captured: time(at), sequence: row.sequence };
+                    let sent = Sent { captured: time(at), sequence: row.sequence, toc: row.toc };
                     self.sent.entry(row.speaker).or_default().push(sent);
                 }
                 (Tap::Received, Some(at), Some(played)) => {
@@ -94,6 +95,23 @@ impl Paths {
     }
 }
 
+impl Paths {
+    /// What the packets that carry `speaker`'s sound from `from` to `to` say of their coding, through a codec of that
+    /// look-ahead: a packet holds 20 ms of sound that begin by the look-ahead earlier than what it was made from last.
+    /// `None` unless all are known.
+    pub fn coded(&self, speaker: &str, from: RunTime, to: RunTime, lookahead: Nanos) -> Option<Vec<Toc>> {
+        let sent = self.sent.get(speaker)?;
+        let frame = Rate::OPUS.span(FRAME_SAMPLES as i64);
+        let first = sent.partition_point(|sent| sent.captured - lookahead <= from);
+        let carrying: Vec<&Sent> =
+            sent[first..].iter().take_while(|sent| sent.captured - frame - lookahead < to).collect();
+        let begins = carrying.first()?.captured - frame - lookahead;
+        let ends = carrying.last()?.captured - lookahead;
+        let whole = begins <= from + Rate::OPUS.span(1) && ends + Rate::OPUS.span(1) >= to;
+        whole.then(|| carrying.iter().map(|sent| sent.toc.map(Toc)).collect())?
+    }
+}
+
 /// A little less than half the time in which sequence numbers come again. A packet may also seem to arrive before it
 /// was sent: two hosts' clocks may disagree.
 const HALF_A_WRAP: Nanos = Nanos::from_secs(600);
@@ -112,7 +130,11 @@ mod tests {
         for n in 0..WRAP * 3 / 2 {
             let captured = RunTime::START + Nanos(FRAME.0 * (n as i64 + 1));
             let sequence = (n % WRAP) as u16;
-            paths.sent.entry("ana".to_owned()).or_default().push(Sent { captured, sequence });
+            paths.sent.entry("ana".to_owned()).or_default().push(Sent {
+                captured,
+                sequence,
+                toc: Some(if n < 10 { 31 << 3 } else { 15 << 3 }),
+            });
             if arrives(n) {
                 let received = captured + NETWORK;
                 let played = Played { received, played: received + Nanos::from_millis(40) };
@@ -125,6 +147,22 @@ mod tests {
     fn network(paths: &Paths, n: usize) -> Option<Nanos> {
         let within = RunTime::START + Nanos(FRAME.0 * n as i64) + Nanos::from_millis(5);
         paths.of("ana", "ben", within).map(|path| path.network)
+    }
+
+    #[test]
+    fn a_beeps_packets_are_those_whose_sound_it_is_once_the_look_ahead_is_counted() {
+        let paths = long_talk(|_| true);
+        let lookahead = Rate::OPUS.span(312);
+        let coded = |from_us: i64, to_us: i64| {
+            let at = |us| RunTime::START + Nanos::from_micros(us);
+            paths.coded("ana", at(from_us), at(to_us), lookahead).map(|tocs| tocs.iter().map(|t| t.config()).collect())
+        };
+        // Packet 10, the first hybrid one, holds 200 − 6.5 ms to 220 − 6.5 ms.
+        assert_eq!(coded(180_000, 193_400), Some(vec![31]));
+        assert_eq!(coded(180_000, 193_600), Some(vec![31, 15]));
+        assert_eq!(coded(193_600, 234_000), Some(vec![15, 15, 15]));
+        assert_eq!(coded(-30_000, 10_000), None, "nothing was sent before the start");
+        assert_eq!(paths.coded("ben", RunTime::START, RunTime::START, lookahead), None);
     }
 
     #[test]

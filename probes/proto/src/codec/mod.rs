@@ -7,14 +7,21 @@
 //! (RFC 7587): a receiver plays everything that its decoder gives, so the sample that a packet's timestamp names
 //! sounds [`CodecConfig::delay`] samples after the frame's first decoded sample. It is part of the mouth-to-ear delay
 //! and is measured with it; whoever wants the path alone subtracts it.
+//!
+//! The stated delay of Opus, 312 samples, is exact to 1 µs where the transform codes (CELT).
+//! What passes the speech layer (SILK, and hybrid below 8 kHz) comes 43 µs, 2.1 samples, earlier: most of it is
+//! libopus' decoder resampling to 48 kHz; FFmpeg's own decoder gives the same packets 6 µs early. The high-pass filter
+//! that `Voip` puts first takes 3 to 5 µs more off a voice. [`Toc`] tells the modes apart.
 
 mod l16;
 mod opus;
+mod toc;
 
 use jiho_analysis::units::Rate;
 use serde::{Deserialize, Serialize};
 
 pub use self::opus::{OpusApplication, OpusConfig};
+pub use self::toc::{Bandwidth, OpusMode, Toc};
 
 /// The rate of all samples, and of the RTP clock of both codecs.
 pub const RATE: Rate = Rate::OPUS;

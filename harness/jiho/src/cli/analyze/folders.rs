@@ -65,7 +65,7 @@ fn played(folders: &[Folder]) -> anyhow::Result<(Listening, i64)> {
     // Bit rates may differ: they do not change when a beep is heard.
     let same = |a: &CodecConfig, b: &CodecConfig| (a.payload_type(), a.delay()) == (b.payload_type(), b.delay());
     let codec = agreed(codecs, same, |codec| format!("{codec:?}"))?.unwrap_or_default();
-    Ok((run::listening_for(family.unwrap_or(Family::Voiced), &codec), codec.delay()))
+    Ok((Listening { family: family.unwrap_or(Family::Voiced), codec: Some(codec) }, codec.delay()))
 }
 
 /// The time signal that was spoken and the codec, as far as a folder tells.
@@ -129,10 +129,10 @@ mod tests {
         let (ben, cem, old) = (made("ben", &opus(32)), made("cem", &opus(64)), made("old", ""));
 
         let (listening, lookahead) = played(&[lena.clone(), ana.clone()]).unwrap();
-        assert_eq!((listening.family, listening.codec_sd.0, lookahead), (Family::Jiho, 0, 0));
+        assert_eq!((listening.family, listening.codec, lookahead), (Family::Jiho, Some(CodecConfig::L16), 0));
         let (listening, lookahead) = played(&[old, ben.clone(), cem]).unwrap();
         assert_eq!((listening.family, lookahead), (Family::Voiced, 312));
-        assert!(listening.codec_sd.0 > 0);
+        assert!(matches!(listening.codec, Some(CodecConfig::Opus(_))));
         let error = played(&[ana, ben]).unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Invalid);
         let error = error.to_string();
