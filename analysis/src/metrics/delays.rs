@@ -1,9 +1,12 @@
 //! The delay matrix: one summary per speaker and recorder, and one per tier.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::arrivals::{Observation, Role, Status};
 use crate::stats::{self, Interval};
+use crate::units::RunTime;
 
 /// What a recorder is to a speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,8 +48,19 @@ pub struct PairDelays {
     pub distribution: Option<Distribution>,
     /// The drift of the delay in ppm; `None` where noise or too short a time would make it a guess.
     pub drift_ppm: Option<f64>,
-    /// How often the delay jumped by 1 ms or more.
-    pub steps: usize,
+    /// Where the delay jumped by 1 ms or more, in order of time.
+    pub steps: Vec<Step>,
+}
+
+/// A sudden change of a delay: a jitter buffer that cut or put in sound, or another way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// When the first beep on the new level was sent.
+    pub at: RunTime,
+    /// The median delay from the step before until this one.
+    pub before_ms: f64,
+    /// The median delay from this step until the next.
+    pub after_ms: f64,
 }
 
 /// A distribution of delays, in milliseconds.
@@ -90,14 +104,23 @@ impl PairDelays {
         let at: Vec<f64> = used.iter().map(|o| o.emission.at.since_start().as_secs_f64()).collect();
         let ms: Vec<f64> = used.iter().filter_map(|o| Some(o.delay?.value.as_millis_f64())).collect();
         let steps = stats::steps(&ms, LEAST_STEP_MS);
+        let ends: Vec<usize> =
+            std::iter::once(0).chain(steps.iter().copied()).chain(std::iter::once(ms.len())).collect();
+        let stretches: Vec<Range<usize>> = ends.windows(2).map(|pair| pair[0]..pair[1]).collect();
+        let levels: Vec<f64> = stretches.iter().filter_map(|stretch| stats::median(&ms[stretch.clone()])).collect();
+        let steps = steps.iter().zip(levels.windows(2)).map(|(&first, levels)| Step {
+            at: used[first].emission.at,
+            before_ms: levels[0],
+            after_ms: levels[1],
+        });
         Self {
             expected: observations.len(),
             heard: sure + weak,
             weak,
             ambiguous,
             distribution: distribution(&ms, &used),
-            drift_ppm: drift_ppm(&at, &ms, &steps),
-            steps: steps.len(),
+            steps: steps.collect(),
+            drift_ppm: drift_ppm(&at, &ms, &stretches),
         }
     }
 
@@ -119,11 +142,9 @@ fn distribution(ms: &[f64], used: &[&Observation]) -> Option<Distribution> {
     Some(Distribution { sorted_ms, median_interval_ms })
 }
 
-/// The slope on the longest stretch between steps.
-fn drift_ppm(at: &[f64], ms: &[f64], steps: &[usize]) -> Option<f64> {
-    let ends: Vec<usize> = std::iter::once(0).chain(steps.iter().copied()).chain(std::iter::once(ms.len())).collect();
-    let stretch = ends.windows(2).map(|pair| pair[0]..pair[1]).max_by_key(|stretch| stretch.len())?;
-    let trend = stats::theil_sen(&at[stretch.clone()], &ms[stretch])?;
+/// The slope that the stretches between steps share.
+fn drift_ppm(at: &[f64], ms: &[f64], stretches: &[Range<usize>]) -> Option<f64> {
+    let trend = stats::theil_sen_in(at, ms, stretches)?;
     // A millisecond per second is a thousand parts in a million.
     (1.96 * trend.slope_sd * 1000.0 <= DRIFT_WITHIN_PPM).then_some(trend.slope * 1000.0)
 }
@@ -167,7 +188,7 @@ mod tests {
     use super::*;
     use crate::arrivals::Delay;
     use crate::signal::Emission;
-    use crate::units::{Nanos, RunTime};
+    use crate::units::Nanos;
 
     fn observations(delays_ms: &[Option<f64>]) -> Vec<Observation> {
         (0u32..)
@@ -212,11 +233,19 @@ mod tests {
         let drifting: Vec<_> = (0..60).map(|n| Some(60.0 + 0.05 * f64::from(n))).collect();
         let pair = PairDelays::of(&observations(&drifting));
         assert!((pair.drift_ppm.unwrap() - 50.0).abs() < 0.5);
-        assert_eq!(pair.steps, 0);
+        assert_eq!(pair.steps, []);
         let stepping: Vec<_> = (0..60).map(|n| Some(if n < 30 { 60.0 } else { 80.0 })).collect();
         let pair = PairDelays::of(&observations(&stepping));
         assert!(pair.drift_ppm.unwrap().abs() < 0.5);
-        assert_eq!(pair.steps, 1);
+        assert_eq!(pair.steps, [Step { at: RunTime(30_000_000_000), before_ms: 60.0, after_ms: 80.0 }]);
+    }
+
+    #[test]
+    fn drift_is_told_although_the_buffer_steps_ever_so_often() {
+        let delays: Vec<_> = (0..60).map(|n| Some(60.0 + 0.05 * f64::from(n) + 20.0 * f64::from(n / 6 % 2))).collect();
+        let pair = PairDelays::of(&observations(&delays));
+        assert_eq!(pair.steps.len(), 9);
+        assert!((pair.drift_ppm.unwrap() - 50.0).abs() < 0.5, "{:?}", pair.drift_ppm);
     }
 
     #[test]

@@ -2,4 +2,4 @@
 
 mod delays;
 
-pub use delays::{Distribution, PairDelays, Relation, Tier, tier};
+pub use delays::{Distribution, PairDelays, Relation, Step, Tier, tier};

@@ -7,7 +7,7 @@ mod trend;
 
 pub use interval::{Interval, LEAST_FOR_INTERVAL, effective_count, median_interval};
 pub use steps::steps;
-pub use trend::{Trend, theil_sen};
+pub use trend::{Trend, theil_sen, theil_sen_in};
 
 /// The quantile `p`, 0 to 1, of sorted values, interpolated linearly (type 7 of Hyndman & Fan 1996).
 /// `None` if there are no values.

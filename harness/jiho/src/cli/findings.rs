@@ -80,7 +80,14 @@ mod tests {
         };
         let observations: Vec<_> = (0..heard + not_found + not_recorded).map(observation).collect();
         let delays = PairDelays::of(&observations);
-        PairHeard { speaker: 0, relation: Relation::Stage, observations, paths: Vec::new(), delays }
+        PairHeard {
+            speaker: 0,
+            relation: Relation::Stage,
+            observations,
+            paths: Vec::new(),
+            codings: Vec::new(),
+            delays,
+        }
     }
 
     #[test]

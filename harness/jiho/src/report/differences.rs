@@ -46,7 +46,7 @@ pub fn rows<'a>(takes: &'a [Take], found: &'a [Difference]) -> impl Iterator<Ite
             median_low_ms: interval.map(|i| ms(i.low)),
             median_high_ms: interval.map(|i| ms(i.high)),
             drift_ppm: delays.drift_ppm.map(|ppm| (ppm * 100.0).round() / 100.0),
-            steps: delays.steps,
+            steps: delays.steps.len(),
             ambiguous: delays.ambiguous,
         }
     })

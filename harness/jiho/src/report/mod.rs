@@ -12,6 +12,7 @@ pub mod packets;
 pub mod pairs;
 pub mod run_json;
 pub mod survey;
+pub mod steps;
 pub mod table;
 pub mod terminal;
 pub mod words;
@@ -42,6 +43,7 @@ mod tests {
     use super::packets::PacketRow;
     use super::pairs::PairRow;
     use super::survey::SurveyRow;
+    use super::steps::StepRow;
     use super::table::Table;
 
     /// Others read these files: columns are appended, and neither renamed nor moved.
@@ -72,6 +74,7 @@ mod tests {
                  p99_ms max_ms iqr_ms median_low_ms median_high_ms drift_ppm steps weak ambiguous network_median_ms \
                  buffer_median_ms",
             ),
+            (Table::<StepRow>::columns(), "run_id rep speaker recorder relation at_ns before_ms after_ms step_ms"),
             (
                 Table::<DifferenceRow>::columns(),
                 "from from_code to to_code expected heard min_ms median_ms max_ms iqr_ms median_low_ms \

@@ -65,7 +65,7 @@ pub fn rows(findings: &Findings) -> impl Iterator<Item = PairRow> + '_ {
             median_low_ms: interval.map(|i| ms(i.low)),
             median_high_ms: interval.map(|i| ms(i.high)),
             drift_ppm: delays.drift_ppm.map(|ppm| (ppm * 100.0).round() / 100.0),
-            steps: delays.steps,
+            steps: delays.steps.len(),
             weak: delays.weak,
             ambiguous: delays.ambiguous,
             network_median_ms: pair.path_median_ms(|path| path.network).map(ms),

@@ -83,8 +83,8 @@ fn cell(pair: &PairHeard) -> String {
             let _ = write!(cell, ", {count} {mark}");
         }
     }
-    if delays.steps > 0 {
-        let _ = write!(cell, ", {}", counted(delays.steps, "step"));
+    if !delays.steps.is_empty() {
+        let _ = write!(cell, ", {}", counted(delays.steps.len(), "step"));
     }
     cell
 }

@@ -179,8 +179,10 @@ fn missed(reason: Reason, count: usize) -> String {
     match reason {
         Reason::NotFound => format!("{beeps} not found where {they} {were} due: lost, or damaged by loss."),
         Reason::NotRecorded => format!("{beeps} due when the ear was not recording."),
-        Reason::NotSupported => format!("{beeps} too faint to be believed."),
-        Reason::SecondPeak => format!("{beeps} in doubt."),
+        Reason::NotSupported => {
+            format!("{beeps} not believed: what was heard near was too faint, or came alone with another delay.")
+        }
+        Reason::SecondPeak | Reason::Splice => format!("{beeps} in doubt."),
     }
 }
 

@@ -95,6 +95,11 @@ impl Folder {
         self.0.join("pairs.csv")
     }
 
+    /// Sudden changes of delays.
+    pub fn steps(&self) -> PathBuf {
+        self.0.join("steps.csv")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")

@@ -26,7 +26,7 @@ use jiho_proto::codec::CodecConfig;
 use crate::experiment::Experiment;
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::table::Table;
-use crate::report::{arrivals, delays, pairs};
+use crate::report::{arrivals, delays, pairs, steps};
 use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept};
@@ -139,6 +139,7 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
     Table::write(&folder.arrivals(), arrivals::of_run(findings))?;
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
+    Table::write(&folder.steps(), steps::rows(findings))?;
     Ok(())
 }
 

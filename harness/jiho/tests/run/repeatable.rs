@@ -24,9 +24,16 @@ fn the_same_seed_gives_the_same_bytes_in_every_file() {
     let [first, second] = [(); 2].map(|()| files(&run(&experiment(7), &["--on", "sim"])));
     let names: Vec<&String> = first.keys().collect();
     assert_eq!(names, second.keys().collect::<Vec<_>>());
-    for name in
-        ["arrivals.csv", "delays.csv", "ear-ana.json", "ear-lena.wav", "emissions.csv", "packets.csv", "pairs.csv"]
-    {
+    for name in [
+        "arrivals.csv",
+        "delays.csv",
+        "ear-ana.json",
+        "ear-lena.wav",
+        "emissions.csv",
+        "packets.csv",
+        "pairs.csv",
+        "steps.csv",
+    ] {
         assert!(first.contains_key(name), "{name} is not among {names:?}");
     }
     for (name, bytes) in &first {
