@@ -1,5 +1,7 @@
 //! Beeps and detections that were made up, so that it is known which belongs to which.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic as they may")]
+
 use jiho_analysis::arrivals::{Observation, Reason, Recorder, Status, observe};
 use jiho_analysis::hear::{Detection, Splice};
 use jiho_analysis::signal::{Code, Emission, Schedule};

@@ -4,7 +4,7 @@
 //! next beep's detection at nearly the same delay, misses a beep, or steps to another delay. What each event is worth is
 //! the logarithm of how much likelier it is on a path than by chance, so that a path which is not there gains e^g with a
 //! probability of at most e^−g, however long it is looked for (Wald 1947, Sequential Analysis, section 3.2; Ville 1939):
-//! beginnings and steps cost what makes the chance of a single false one in a whole recording one in ten thousand. The
+//! beginnings and steps cost what makes the chance of a single false one in a whole recording one in a thousand. The
 //! most likely sequence is found by dynamic programming (Viterbi 1967).
 
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub(super) const STEP: Nanos = Nanos::from_millis(500);
 /// How likely a path is to show the next beep within [`CORE`] or [`RING`].
 const HIT: [f64; 2] = [0.6, 0.1];
 /// The chance that a recording shows a path that is not there.
-const FALSE_ALARM: f64 = 1e-4;
+const FALSE_ALARM: f64 = 1e-3;
 /// Beeps in strict rhythm meet any others in the same rhythm all the time: nothing tells their delays apart, and the
 /// shortest is meant.
 const MOST_CHANCE: f64 = 0.1;

@@ -21,7 +21,7 @@ const ALL_PAIRS: usize = 300;
 
 /// As [`theil_sen_in`], of one stretch.
 pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<Trend> {
-    theil_sen_in(x, y, &[0..x.len().min(y.len())])
+    theil_sen_in(x, y, std::slice::from_ref(&(0..x.len().min(y.len()))))
 }
 
 /// The slope of y over x that stretches of points share, whatever the level of each: the median of the slopes of pairs

@@ -21,7 +21,6 @@ use jiho_analysis::signal::Signal as Rhythm;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
-use jiho_proto::codec::CodecConfig;
 
 use crate::experiment::Experiment;
 use crate::report::run_json::{self, Host, RunJson};
