@@ -11,8 +11,8 @@ pub mod emissions;
 pub mod packets;
 pub mod pairs;
 pub mod run_json;
-pub mod survey;
 pub mod steps;
+pub mod survey;
 pub mod table;
 pub mod terminal;
 pub mod words;
@@ -42,8 +42,8 @@ mod tests {
     use super::emissions::EmissionRow;
     use super::packets::PacketRow;
     use super::pairs::PairRow;
-    use super::survey::SurveyRow;
     use super::steps::StepRow;
+    use super::survey::SurveyRow;
     use super::table::Table;
 
     /// Others read these files: columns are appended, and neither renamed nor moved.
