@@ -185,7 +185,7 @@ mod tests {
 
     fn calibrated(bitrate_bps: u32, application: OpusApplication) -> CodecBias {
         let codes: Vec<Code> = Code::all().take(2).collect();
-        let codec = CodecConfig::Opus(OpusConfig { bitrate_bps, application });
+        let codec = CodecConfig::Opus(OpusConfig { bitrate_bps, application, ..OpusConfig::default() });
         CodecBias::calibrate(&codec, Family::Voiced, &codes).unwrap()
     }
 
