@@ -176,3 +176,101 @@ fn literal_time_signals_are_found_once_wherever_they_fall_and_called_ambiguous()
         }
     }
 }
+
+/// What somebody hears of `beep` at `position` when `cut` samples (negative: put in as silence) are gone from `after` on.
+fn spliced(beep: &Waveform, rate: Rate, position: f64, after: usize, cut: i64) -> Vec<f32> {
+    let mut samples = vec![0.0; rate.0 as usize];
+    add(&mut samples, rate, beep, position, 1.0);
+    let place = position as usize + after;
+    if cut > 0 {
+        samples.drain(place..place + cut as usize);
+    } else {
+        samples.splice(place..place, vec![0.0; cut.unsigned_abs() as usize]);
+    }
+    samples.resize(rate.0 as usize, 0.0);
+    samples
+}
+
+#[test]
+fn a_beep_across_a_splice_says_both_of_its_delays() {
+    let (rate, position) = (Rate::OPUS, 20_000.3);
+    for (number, cut_ms) in [3, 5, 10, 20, 40].into_iter().flat_map(|ms| [(7, ms), (7, -ms), (31, ms), (31, -ms)]) {
+        let beep = Waveform::new(Family::Voiced, code(number));
+        for percent in [20, 35, 50, 65, 80] {
+            let cut = 48 * cut_ms;
+            // Where sound is cut out, what is left after it must be the stated part.
+            let after = 9_600 * percent / 100 - if percent > 50 { cut.max(0) as usize } else { 0 };
+            let mut samples = spliced(&beep, rate, position, after, cut);
+            add_noise(&mut samples, 0.01, 5);
+            let heard = hear(&samples, rate, Family::Voiced, &[code(number)]);
+            let best = heard.iter().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap();
+            let name = format!("code {number}, {cut_ms} ms at {percent} %: {heard:?}");
+            let splice = best.splice.unwrap_or_else(|| panic!("whole: {name}"));
+            let (before, after) = (position, position - cut as f64);
+            assert!((splice.first_part - before).abs() < 4.8, "{} {name}", splice.first_part - before);
+            assert!((splice.last_part - after).abs() < 4.8, "{} {name}", splice.last_part - after);
+        }
+    }
+}
+
+#[test]
+fn whole_beeps_in_noise_and_with_lost_frames_are_not_called_spliced() {
+    let rate = Rate::OPUS;
+    let (mut heard, mut called) = (0, 0);
+    for number in 0..16 {
+        let beep = Waveform::new(Family::Voiced, code(number));
+        let mut samples = vec![0.0; 48_000 * 64];
+        for (second, samples) in samples.chunks_mut(48_000).enumerate() {
+            add(samples, rate, &beep, 9_000.0 + 37.31 * second as f64, 1.0);
+            // One frame of twenty is lost; the one before it is played in its place.
+            for frame in (1..50).filter(|frame| (frame * 7 + second * 13 + usize::from(number)) % 20 == 0) {
+                samples.copy_within((frame - 1) * 960..frame * 960, frame * 960);
+            }
+        }
+        // −5 dB in the voice's band, which is a fifth of all.
+        add_noise(&mut samples, 0.1 * 10f32.powf(5.0 / 20.0) * 4.4f32.sqrt(), u64::from(number));
+        for detection in hear(&samples, rate, Family::Voiced, &[code(number)]).iter().filter(|d| d.is_possible()) {
+            heard += 1;
+            called += usize::from(detection.splice.is_some());
+        }
+    }
+    assert!(heard > 900, "heard {heard}");
+    assert!(called * 1000 <= heard, "{called} of {heard} called spliced");
+}
+
+#[test]
+fn a_crowd_at_one_instant_is_told_apart() {
+    let rate = Rate::OPUS;
+    for crowd in [2u8, 4, 8, 16, 32] {
+        let (mut heard, mut missing, mut wrong, mut squares) = (0, 0, 0, 0.0);
+        let mut samples = vec![0.0; 48_000 * 12];
+        let position = |number: u8, second: usize| 5_000.0 + f64::from(number) * 41.37 % 900.0 + 3.71 * second as f64;
+        let mut seed = u64::from(crowd);
+        for (second, samples) in samples.chunks_mut(48_000).enumerate() {
+            for number in 0..crowd {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let level_db = (seed >> 40) as f32 / (1u64 << 24) as f32 * 12.0 - 6.0;
+                add_beep(samples, rate, Family::Voiced, number, position(number, second), 10f32.powf(level_db / 20.0));
+            }
+        }
+        let codes: Vec<Code> = (0..40).map(code).collect();
+        for detection in sure(&hear(&samples, rate, Family::Voiced, &codes)) {
+            let second = (detection.position / 48_000.0) as usize;
+            let truth = 48_000.0 * second as f64 + position(detection.code.number(), second);
+            let error_us = (detection.position - truth) / 0.048;
+            if detection.code.number() < crowd && error_us.abs() < 100.0 {
+                heard += 1;
+                squares += error_us * error_us;
+            } else {
+                wrong += 1;
+            }
+        }
+        missing += 12 * usize::from(crowd) - heard;
+        let rms = (squares / heard as f64).sqrt();
+        assert_eq!(wrong, 0, "{crowd} at once");
+        assert!(
+            missing * 20 <= 12 * usize::from(crowd) && rms < 25.0,
+            "{crowd} at once: {missing} missing, {rms:.1} us"
+        );
+    }
+}

@@ -4,176 +4,272 @@
 //! draw ghosts of codes that do not sound at all.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::bank::Bank;
-use super::peak::{self, REACH};
-use super::scan::{Candidate, Heard, MARGIN};
-use crate::units::Rate;
+use super::heard::Heard;
+use super::peak;
+use super::scan::{self, Candidate, ECHO_SCORE, LEAST_SCORE, MARGIN, MIDDLE, Rival, Scanner};
+use super::stream::Stream;
 
 /// Each pass leaves about a sixth of the error before it.
 const PASSES: usize = 3;
 /// However well the others explain the sound, this part of its energy is held to be unexplained: codecs bend a
 /// signal, and what they leave of one speaker must not be taken for a faint other one.
 const LEAST_REST: f64 = 0.03;
-/// Values to either side of a peak among which its top may lie once the others are taken out.
-const MIDDLE: usize = 4;
-/// What stands beside a higher peak is kept with this score: an echo.
-const ECHO_SCORE: f64 = 0.30;
+/// So many make a crowd, in which others may be drowned out.
+const CROWD: usize = 4;
+/// Who was drowned out is believed if the peak exceeds the next one so many times.
+const STANDS_OUT: f64 = 1.5;
+/// A rival so much lower than its peak needs no closer look.
+const CLEAR_RATIO: f64 = 3.0;
+/// Those who sound on and on are told apart in groups of no more than so many templates' length, so that what has to
+/// be kept does not grow.
+const LONGEST_GROUP: i64 = 8;
 
 pub(super) struct Cancellation {
-    rate: Rate,
-    templates: Vec<Vec<f32>>,
     /// At the decimated rate.
-    template_len: usize,
+    template_len: i64,
     pending: Vec<(usize, Candidate)>,
-    /// By code that sounds: what it adds to each code's correlation, at lags from −`template_len` − `REACH` on.
+    /// By code that sounds: what it adds to each code's correlation, at lags from −`template_len` on.
     cross: BTreeMap<usize, Vec<Vec<f32>>>,
 }
 
 impl Cancellation {
-    pub(super) fn new(rate: Rate, templates: Vec<Vec<f32>>, template_len: usize) -> Self {
-        Self { rate, templates, template_len, pending: Vec::new(), cross: BTreeMap::new() }
+    pub(super) fn new(template_len: usize) -> Self {
+        Self { template_len: template_len as i64, pending: Vec::new(), cross: BTreeMap::new() }
     }
 
     pub(super) fn add(&mut self, code: usize, candidate: Candidate) {
         self.pending.push((code, candidate));
     }
 
+    /// The lag from which on the correlations are still needed.
+    pub(super) fn needed(&self) -> i64 {
+        self.pending.iter().map(|(_, candidate)| candidate.index).min().unwrap_or(i64::MAX)
+    }
+
     /// Gives the candidates that no later one can overlap, refined, in order of time; all have been added whose lag is
     /// below `scanned`.
-    pub(super) fn resolve(&mut self, scanned: usize) -> Vec<(usize, Heard)> {
+    pub(super) fn resolve(
+        &mut self,
+        scanned: i64,
+        scanners: &[Scanner],
+        stream: &Stream,
+        bank: &mut Bank,
+    ) -> Vec<(usize, Heard)> {
         self.pending.sort_by_key(|(code, candidate)| (candidate.index, *code));
         let mut resolved = Vec::new();
+        let mut pending = std::mem::take(&mut self.pending);
         let mut start = 0;
-        while start < self.pending.len() {
-            let mut end = start + 1;
-            while end < self.pending.len()
-                && self.pending[end].1.index - self.pending[end - 1].1.index <= self.template_len
-            {
-                end += 1;
-            }
-            let closed = self.pending[end - 1].1.index.saturating_add(self.template_len) < scanned;
-            if !closed && scanned != usize::MAX {
+        while start < pending.len() {
+            let length = self.group_length(&pending[start..]);
+            let group = &pending[start..start + length];
+            let is_last = start + length == pending.len();
+            if is_last && group[length - 1].1.index.saturating_add(self.template_len) >= scanned {
                 break;
             }
-            let group: Vec<_> = self.pending[start..end].to_vec();
-            resolved.extend(self.resolve_group(&group));
-            start = end;
+            resolved.extend(self.resolve_group(group, scanners, stream, bank));
+            start += length;
         }
-        self.pending.drain(..start);
+        self.pending = pending.split_off(start);
         resolved
+    }
+
+    /// How many of the candidates, which are in order of time, overlap.
+    fn group_length(&self, pending: &[(usize, Candidate)]) -> usize {
+        let index = |n: usize| pending[n].1.index;
+        let ends = |n: &usize| {
+            index(*n) - index(*n - 1) > self.template_len || index(*n) - index(0) > LONGEST_GROUP * self.template_len
+        };
+        (1..pending.len()).find(ends).unwrap_or(pending.len())
     }
 
     /// Codes that sound at once. The clearest is believed first; what is left of the next one without it is judged, and
     /// so on: a code that does not sound is but a shadow of those that do, and fades with them.
-    fn resolve_group(&mut self, group: &[(usize, Candidate)]) -> Vec<(usize, Heard)> {
+    fn resolve_group(
+        &mut self,
+        group: &[(usize, Candidate)],
+        scanners: &[Scanner],
+        stream: &Stream,
+        bank: &mut Bank,
+    ) -> Vec<(usize, Heard)> {
+        let mut group = group.to_vec();
         let mut order: Vec<usize> = (0..group.len()).collect();
-        let clearness = |(_, candidate): &(usize, Candidate)| candidate.values[MARGIN].powi(2) / candidate.energy;
+        let clearness = |(_, candidate): &(usize, Candidate)| f64::from(candidate.value).powi(2) / candidate.energy;
         order.sort_by(|&a, &b| clearness(&group[b]).total_cmp(&clearness(&group[a])));
-        let mut believed: Vec<(usize, Heard)> = Vec::new();
-        for own in order {
-            if self.is_shadow(&group[own], group, &believed) {
+        let mut believed: Vec<Believed> = Vec::new();
+        for place in order {
+            let (code, candidate) = group[place];
+            if self.is_shadow(code, &candidate, &believed, scanners) {
                 continue;
             }
-            let heard = self.without_others(&group[own], group, &believed);
-            if heard.value.abs() >= heard.rival || heard.value.powi(2) >= ECHO_SCORE.powi(2) * heard.energy {
-                self.learn(group[own].0);
-                believed.push((own, heard));
+            let heard = self.without_others(code, &candidate, &believed, scanners);
+            if heard.peak_ratio() >= 1.0 || heard.value.powi(2) >= ECHO_SCORE.powi(2) * heard.energy {
+                self.learn(code, bank);
+                believed.push(Believed { place, code, heard });
             }
         }
+        self.settle(&mut believed, &group, scanners);
+        if believed.len() >= CROWD {
+            for (code, candidate) in self.look_again(&group, &believed, scanners, stream) {
+                self.learn(code, bank);
+                let heard = self.without_others(code, &candidate, &believed, scanners);
+                believed.push(Believed { place: group.len(), code, heard });
+                group.push((code, candidate));
+            }
+            self.settle(&mut believed, &group, scanners);
+        }
+        for n in 0..believed.len() {
+            let Believed { place, code, heard } = believed[n];
+            if heard.peak_ratio() < CLEAR_RATIO && believed.iter().any(|other| other.code != code) {
+                believed[n].heard.rival = self.rival(code, group[place].1.index, &believed, &scanners[code]);
+            }
+        }
+        believed.sort_by_key(|believed| (group[believed.place].1.index, believed.code));
+        believed.into_iter().map(|believed| (believed.code, believed.heard)).collect()
+    }
+
+    /// Refines all once more, each without the others as they are now known.
+    fn settle(&self, believed: &mut [Believed], group: &[(usize, Candidate)], scanners: &[Scanner]) {
         for _ in 0..PASSES {
             for n in 0..believed.len() {
-                let own = &group[believed[n].0];
-                if believed.iter().any(|(other, _)| group[*other].0 != own.0) {
-                    believed[n].1 = self.without_others(own, group, &believed);
+                let Believed { place, code, .. } = believed[n];
+                if believed.iter().any(|other| other.code != code) {
+                    let rival = believed[n].heard.rival;
+                    believed[n].heard = self.without_others(code, &group[place].1, believed, scanners);
+                    believed[n].heard.rival = rival;
                 }
             }
         }
-        believed.sort_by_key(|(own, _)| *own);
-        believed.into_iter().map(|(own, heard)| (group[own].0, heard)).collect()
+    }
+
+    /// Finds those whom the crowd drowned out: the highest peak of each other code in what is left without the crowd,
+    /// if it stands out there.
+    fn look_again(
+        &self,
+        group: &[(usize, Candidate)],
+        believed: &[Believed],
+        scanners: &[Scanner],
+        stream: &Stream,
+    ) -> Vec<(usize, Candidate)> {
+        let (Some((_, first)), Some((_, last))) = (group.first(), group.last()) else { return Vec::new() };
+        let unheard = scanners.iter().enumerate().filter(|(code, _)| believed.iter().all(|other| other.code != *code));
+        let found = unheard.filter_map(|(code, scanner)| {
+            let lags = scanner.rival_lags(first.index)[0].start.max(0)..scanner.rival_lags(last.index)[1].end;
+            let none = Rival { height: 0.0, lags: 0 };
+            let index = self.highest_without_others(lags, 0, code, believed, scanner, none).lags;
+            let energy = stream.energy(index, self.template_len);
+            let mut candidate = Candidate { index, value: scanner.values()[index], energy, rival: none };
+            let heard = self.without_others(code, &candidate, believed, scanners);
+            candidate.rival = self.rival(code, index, believed, scanner);
+            let ratio = heard.value.abs() / f64::from(candidate.rival.height).max(f64::MIN_POSITIVE);
+            let stands_out = ratio >= STANDS_OUT && heard.value.powi(2) >= LEAST_SCORE.powi(2) * heard.energy;
+            stands_out.then_some((code, candidate))
+        });
+        found.collect()
     }
 
     /// A quick look at the peak's middle, without the others: most candidates are shadows, and fade to far less.
-    fn is_shadow(&self, own: &(usize, Candidate), group: &[(usize, Candidate)], believed: &[(usize, Heard)]) -> bool {
-        let (code, candidate) = own;
-        let mut middle = candidate.values[MARGIN - MIDDLE..=MARGIN + MIDDLE].to_vec();
-        let others = believed.iter().filter(|(other, _)| group[*other].0 != *code);
-        let explained: f64 = others
-            .map(|(other, heard)| {
-                self.take_out(&mut middle, candidate.index as i64 - MIDDLE as i64, *code, group[*other].0, *heard)
-            })
-            .sum();
-        let rest = (f64::from(candidate.energy) - explained).max(LEAST_REST * f64::from(candidate.energy));
+    fn is_shadow(&self, code: usize, candidate: &Candidate, believed: &[Believed], scanners: &[Scanner]) -> bool {
+        let around = candidate.index - MIDDLE as i64..candidate.index + MIDDLE as i64 + 1;
+        let mut middle = [0.0; 2 * MIDDLE + 1];
+        middle.copy_from_slice(scanners[code].values().slice(around.clone()));
+        let rest = candidate.energy - self.take_all_out(&mut middle, around.start, code, believed);
         let height = f64::from(middle.iter().fold(0.0f32, |highest, value| highest.max(value.abs())));
-        height < 0.8 * f64::from(candidate.rival) && height < 0.8 * ECHO_SCORE * rest.sqrt()
+        height < 0.8 * f64::from(candidate.rival.height)
+            && height < 0.8 * ECHO_SCORE * rest.max(LEAST_REST * candidate.energy).sqrt()
     }
 
-    fn without_others(
+    fn without_others(&self, code: usize, candidate: &Candidate, believed: &[Believed], scanners: &[Scanner]) -> Heard {
+        let around = candidate.index - MARGIN as i64..candidate.index + MARGIN as i64 + 1;
+        let mut values = [0.0; 2 * MARGIN + 1];
+        values.copy_from_slice(scanners[code].values().slice(around.clone()));
+        let rest = candidate.energy - self.take_all_out(&mut values, around.start, code, believed);
+        Heard::of(candidate, &values, rest.max(LEAST_REST * candidate.energy))
+    }
+
+    /// The highest other peak near one of `code` at lag `index`, without the other codes.
+    fn rival(&self, code: usize, index: i64, believed: &[Believed], scanner: &Scanner) -> Rival {
+        let none = Rival { height: 0.0, lags: 0 };
+        scanner
+            .rival_lags(index)
+            .into_iter()
+            .fold(none, |best, lags| self.highest_without_others(lags, index, code, believed, scanner, best))
+    }
+
+    /// The highest peak of `code` at some lags, counted from `origin`, without the other codes, if it exceeds `best`.
+    /// Neighbours are weighed by distance to tell what the others add between samples: right to a tenth, which is 25 dB
+    /// below them.
+    fn highest_without_others(
         &self,
-        (code, candidate): &(usize, Candidate),
-        group: &[(usize, Candidate)],
-        believed: &[(usize, Heard)],
-    ) -> Heard {
-        let mut values = candidate.values.clone();
-        let mut energy = f64::from(candidate.energy);
-        for (other, heard) in believed {
-            let other_code = group[*other].0;
-            if other_code != *code {
-                energy -= self.take_out(&mut values, candidate.index as i64 - MARGIN as i64, *code, other_code, *heard);
+        lags: Range<i64>,
+        origin: i64,
+        code: usize,
+        believed: &[Believed],
+        scanner: &Scanner,
+        best: Rival,
+    ) -> Rival {
+        let first = lags.start - 1;
+        let mut values = scanner.values().slice(first..lags.end + 1).to_vec();
+        for Believed { code: other, heard, .. } in believed.iter().filter(|other| other.code != code) {
+            if let Some(cross) = self.cross.get(other) {
+                let taps = |fraction| [1.0 - fraction as f32, fraction as f32];
+                self.take_out(&mut values, first, &cross[code], heard, taps);
             }
         }
-        Heard::of(candidate, &values, energy.max(LEAST_REST * f64::from(candidate.energy)))
+        scan::highest_peak(&values, lags.start - origin, best)
     }
 
-    /// Takes `other` out of the correlation of `code` from lag `first` on; returns the energy that it had there.
-    fn take_out(&self, values: &mut [f32], first: i64, code: usize, other: usize, heard: Heard) -> f64 {
-        let Some(cross) = self.cross.get(&other).map(|by_code| &by_code[code]) else { return 0.0 };
-        // Where the first of `values` lies in `cross`, which has `REACH` values of margin.
-        let offset = first as f64 - heard.position + (self.template_len + REACH) as f64;
-        let taps = peak::coarse_taps(offset - offset.floor());
-        let window_start = offset.floor() as i64 + 1 - REACH as i64;
-        for (value, at) in values.iter_mut().zip(window_start..) {
-            let window = usize::try_from(at).ok().and_then(|at| cross.get(at..at + 2 * REACH));
-            *value -= heard.value as f32 * window.map_or(0.0, |window| dot(window, taps));
-        }
-        let apart = (heard.position - first as f64 - (values.len() / 2) as f64).abs();
-        let overlap = (1.0 - apart / self.template_len as f64).max(0.0);
-        heard.value.powi(2) * overlap
-    }
-
-    /// Correlates a code with all: its template, alone in silence, through the bank itself.
-    fn learn(&mut self, code: usize) {
-        if self.cross.contains_key(&code) {
-            return;
-        }
-        let mut bank = Bank::new(self.rate, &self.templates);
-        let template = &self.templates[code];
-        let norm = template.iter().map(|&t| f64::from(t).powi(2)).sum::<f64>().sqrt() as f32;
-        let mut samples = vec![0.0; self.template_len * bank.decimation()];
-        samples.extend(template.iter().map(|t| t / norm));
-        let mut cross = vec![vec![0.0; REACH]; self.templates.len()];
-        let mut keep = |values: &[Vec<f32>]| {
-            for (row, values) in cross.iter_mut().zip(values) {
-                row.extend_from_slice(values);
+    /// Takes all other codes out of the correlation of `code` from lag `first` on; returns the energy that they had
+    /// under the template in the middle of it.
+    fn take_all_out(&self, values: &mut [f32], first: i64, code: usize, believed: &[Believed]) -> f64 {
+        let middle = first + (values.len() / 2) as i64;
+        let others = believed.iter().filter(|other| other.code != code);
+        let explained = others.map(|Believed { code: other, heard, .. }| {
+            let overlap = 1.0 - (heard.position - middle as f64).abs() / self.template_len as f64;
+            if let Some(cross) = self.cross.get(other) {
+                self.take_out(values, first, &cross[code], heard, |fraction| *peak::coarse_taps(fraction));
             }
-        };
-        bank.push(&samples, &mut |c| keep(c.values));
-        bank.finish(&mut |c| keep(c.values));
-        for row in &mut cross {
-            row.truncate(REACH + 2 * self.template_len + 1);
-            row.extend([0.0; REACH]);
+            heard.value.powi(2) * overlap.max(0.0)
+        });
+        explained.sum()
+    }
+
+    /// Takes one other code out, whose `cross` is interpolated by the weights that `taps` gives for a fraction.
+    fn take_out<const TAPS: usize>(
+        &self,
+        values: &mut [f32],
+        first: i64,
+        cross: &[f32],
+        heard: &Heard,
+        taps: impl Fn(f64) -> [f32; TAPS],
+    ) {
+        // Where in `cross` the first of `values` lies.
+        let offset = first as f64 - heard.position + self.template_len as f64;
+        for (tap, weight) in (offset.floor() as i64 + 1 - TAPS as i64 / 2..).zip(taps(offset - offset.floor())) {
+            let weight = weight * heard.value as f32;
+            let skipped = usize::try_from(-tap).unwrap_or(0).min(values.len());
+            let cross = usize::try_from(tap).map_or(cross, |tap| &cross[tap.min(cross.len())..]);
+            for (value, cross) in values[skipped..].iter_mut().zip(cross) {
+                *value -= weight * cross;
+            }
         }
-        self.cross.insert(code, cross);
+    }
+
+    /// Correlates a code with all: what they hear of it alone.
+    fn learn(&mut self, code: usize, bank: &mut Bank) {
+        let templates = bank.templates();
+        let learn = || (0..templates).map(|template| bank.cross(template, code).collect()).collect();
+        self.cross.entry(code).or_insert_with(learn);
     }
 }
 
-/// The sum of products, in eight lanes that the processor can take at once: a plain sum has to be taken in order.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += a * b;
-        }
-    }
-    lanes.iter().sum()
+/// A candidate that is believed to be a code that sounds.
+#[derive(Clone, Copy)]
+struct Believed {
+    /// In the group.
+    place: usize,
+    code: usize,
+    heard: Heard,
 }

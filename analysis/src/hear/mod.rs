@@ -1,22 +1,30 @@
 //! What is heard: from a recording's samples to detections of time signals.
 //!
-//! bank (correlation with every code) → scan (local peaks) → cancel (what other codes add to them) → detections.
+//! bank (correlation with every code) → scan (local peaks) → cancel (what other codes add to them) → heard (the place
+//! between samples) → splice (two delays in one beep) → detections.
 
 mod bank;
 mod cancel;
+mod detection;
+mod heard;
 pub mod oracle;
 pub(crate) mod peak;
 mod scan;
 mod splice;
+mod stream;
+mod tape;
 
-pub use scan::Detection;
+pub use detection::Detection;
 pub use splice::Splice;
 
 use crate::signal::{Code, Family, Waveform};
 use crate::units::Rate;
-use bank::{Bank, Correlations};
+use bank::Bank;
 use cancel::Cancellation;
+use heard::Heard;
 use scan::Scanner;
+use splice::Splicing;
+use stream::Stream;
 
 /// Listens to one channel of a recording, as a stream: memory does not grow with its length.
 pub struct Hearing {
@@ -24,8 +32,12 @@ pub struct Hearing {
     codes: Vec<Code>,
     mark_samples: f64,
     bank: Bank,
+    stream: Stream,
     scanners: Vec<Scanner>,
     cancellation: Cancellation,
+    splicing: Splicing,
+    /// Samples of the recording that have been taken.
+    taken: usize,
 }
 
 impl Hearing {
@@ -33,47 +45,94 @@ impl Hearing {
     pub fn new(rate: Rate, family: Family, codes: &[Code]) -> Self {
         let (templates, before): (Vec<_>, Vec<_>) =
             codes.iter().map(|&code| Waveform::new(family, code).template(rate)).unzip();
-        let bank = Bank::new(rate, &templates);
+        let mut bank = Bank::new(rate, &templates);
         let decimated_hz = rate.hz() / bank.decimation() as f64;
+        let terms = bank.template_len();
+        let scanner = |_| Scanner::new(decimated_hz, terms, family.is_coded());
+        let splicing = Splicing::new(decimated_hz, (0..codes.len()).map(|code| bank.template(code)).collect());
         Self {
             family,
             codes: codes.to_vec(),
             mark_samples: before.first().map_or(0.0, |&before| rate.samples(before)),
-            scanners: codes.iter().map(|_| Scanner::new(decimated_hz, family.is_coded())).collect(),
-            cancellation: Cancellation::new(rate, templates, bank.template_len()),
+            scanners: codes.iter().map(scanner).collect(),
+            stream: Stream::new(),
+            cancellation: Cancellation::new(terms),
             bank,
+            splicing,
+            taken: 0,
         }
     }
 
     /// Takes samples, and gives the detections that are complete with them, in order of time.
     pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
-        let (scanners, cancellation) = (&mut self.scanners, &mut self.cancellation);
-        self.bank.push(samples, &mut |correlations| scan(scanners, correlations, cancellation));
-        let scanned = self.scanners.iter().map(Scanner::scanned).min().unwrap_or(0);
-        self.detections(scanned)
-    }
-
-    /// Ends the recording, and gives the rest.
-    pub fn finish(mut self) -> Vec<Detection> {
-        let (scanners, cancellation) = (&mut self.scanners, &mut self.cancellation);
-        self.bank.finish(&mut |correlations| scan(scanners, correlations, cancellation));
-        for (code, scanner) in scanners.iter_mut().enumerate() {
-            scanner.finish(&mut |candidate| cancellation.add(code, candidate));
+        self.taken += samples.len();
+        let mut detections = Vec::new();
+        for samples in samples.chunks(self.bank.step()) {
+            self.bank.append(samples);
+            while self.bank.advance() {
+                self.correlate();
+                detections.extend(self.detections(self.scanned()));
+            }
         }
-        self.detections(usize::MAX)
+        detections
     }
 
-    fn detections(&mut self, scanned: usize) -> Vec<Detection> {
+    /// Ends the recording, as if it went on in silence, and gives the rest.
+    pub fn finish(mut self) -> Vec<Detection> {
+        let silence = vec![0.0; self.bank.step()];
+        let lags = (self.taken / self.bank.decimation()) as i64;
+        let mut detections = Vec::new();
+        while self.scanned() < lags {
+            detections.extend(self.push(&silence));
+        }
+        detections.extend(self.detections(i64::MAX));
+        detections
+    }
+
+    /// Takes what the bank's two blocks give.
+    fn correlate(&mut self) {
+        let terms = self.bank.template_len();
+        let signal = self.bank.signal();
+        if self.stream.end() == 0 {
+            self.stream.extend(signal[..terms].iter().map(|pair| pair.re));
+        }
+        self.stream.extend(signal[terms..].iter().map(|pair| pair.re));
+        self.stream.extend(signal[terms..].iter().map(|pair| pair.im));
+        for (code, scanner) in self.scanners.iter_mut().enumerate() {
+            let correlation = self.bank.correlation(code);
+            scanner.extend(correlation.iter().map(|pair| pair.re));
+            scanner.extend(correlation.iter().map(|pair| pair.im));
+            scanner.scan(&self.stream, &mut |candidate| self.cancellation.add(code, candidate));
+        }
+    }
+
+    /// The lag up to which all candidates are known.
+    fn scanned(&self) -> i64 {
+        self.scanners.iter().map(Scanner::scanned).min().unwrap_or(i64::MAX)
+    }
+
+    /// The detections before lag `scanned` that no later one can overlap.
+    fn detections(&mut self, scanned: i64) -> Vec<Detection> {
         let decimation = self.bank.decimation() as f64;
         let terms = self.bank.template_len() as f64;
-        let heard = self.cancellation.resolve(scanned).into_iter();
-        let mut detections: Vec<Detection> = heard
-            .map(|(code, heard)| heard.detection(self.codes[code], decimation, self.mark_samples, terms))
-            .collect();
+        let heard = self.cancellation.resolve(scanned, &self.scanners, &self.stream, &mut self.bank).into_iter();
+        let mark = self.mark_samples;
+        let detection = |(code, heard): (usize, Heard)| {
+            let splice = self.splicing.find(code, &heard, &self.stream);
+            Detection {
+                splice: splice.map(|splice| splice.scaled(decimation, mark)),
+                ..heard.detection(self.codes[code], decimation, mark, terms)
+            }
+        };
+        let mut detections: Vec<Detection> = heard.map(detection).collect();
         if !self.family.is_coded() {
             // All that overlap are given at once.
             detections = greatest_within(&detections, terms * decimation);
         }
+        let needed = self.cancellation.needed().min(scanned);
+        self.scanners.iter_mut().for_each(|scanner| scanner.forget_before(needed));
+        let searched = self.scanners.iter().map(|scanner| -scanner.rival_lags(0)[0].start).max().unwrap_or(0);
+        self.stream.forget_before(needed.saturating_sub(searched.max(self.splicing.reach())));
         detections
     }
 }
@@ -83,12 +142,6 @@ fn greatest_within(detections: &[Detection], samples: f64) -> Vec<Detection> {
     let overlaps = |a: &Detection, b: &Detection| (a.position - b.position).abs() <= samples;
     let is_greatest = |d: &&Detection| !detections.iter().any(|other| overlaps(d, other) && other.score > d.score);
     detections.iter().filter(is_greatest).copied().collect()
-}
-
-fn scan(scanners: &mut [Scanner], correlations: Correlations<'_>, cancellation: &mut Cancellation) {
-    for (code, (scanner, values)) in scanners.iter_mut().zip(correlations.values).enumerate() {
-        scanner.push(values, correlations.energy, &mut |candidate| cancellation.add(code, candidate));
-    }
 }
 
 /// Listens to a whole recording at once.

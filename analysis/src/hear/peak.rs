@@ -63,25 +63,33 @@ static TAPS: LazyLock<[[f64; 2 * REACH]; GRID]> =
 
 /// The weights of the samples from `1 − REACH` to `REACH` that interpolate at `fraction`, 0 to 1.
 fn taps(fraction: f64) -> [f64; 2 * REACH] {
-    std::array::from_fn(|tap| {
-        let x = tap as f64 + 1.0 - REACH as f64 - fraction;
-        let sinc = if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
-        sinc * kaiser(x / REACH as f64)
-    })
+    windowed_sinc(fraction, BETA)
 }
 
+/// Samples on either side that [`coarse_taps`] weigh.
+pub(super) const COARSE_REACH: usize = 12;
+/// 50 dB of stop band.
+const COARSE_BETA: f64 = 4.55;
 /// Steps of [`coarse_taps`]: half a step away, a value in the voice's band is right to 0.3 %.
 const COARSE: usize = 512;
 
-/// Nearly [`taps`], from a table.
-pub(super) fn coarse_taps(fraction: f64) -> &'static [f32; 2 * REACH] {
-    static TABLE: LazyLock<Vec<[f32; 2 * REACH]>> =
-        LazyLock::new(|| (0..=COARSE).map(|n| taps(n as f64 / COARSE as f64).map(|tap| tap as f32)).collect());
+/// What [`taps`] are for, shorter and from a table: what is interpolated so is 15 dB below what matters.
+pub(super) fn coarse_taps(fraction: f64) -> &'static [f32; 2 * COARSE_REACH] {
+    static TABLE: LazyLock<Vec<[f32; 2 * COARSE_REACH]>> = LazyLock::new(|| {
+        (0..=COARSE).map(|n| windowed_sinc(n as f64 / COARSE as f64, COARSE_BETA).map(|tap| tap as f32)).collect()
+    });
     &TABLE[(fraction * COARSE as f64).round() as usize]
 }
 
-fn kaiser(x: f64) -> f64 {
-    bessel_i0(BETA * (1.0 - x * x).max(0.0).sqrt()) / bessel_i0(BETA)
+/// The ideal interpolator's weights, cut off by a Kaiser window of shape `beta`.
+fn windowed_sinc<const TAPS: usize>(fraction: f64, beta: f64) -> [f64; TAPS] {
+    let reach = (TAPS / 2) as f64;
+    std::array::from_fn(|tap| {
+        let x = tap as f64 + 1.0 - reach - fraction;
+        let sinc = if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+        let window = bessel_i0(beta * (1.0 - (x / reach).powi(2)).max(0.0).sqrt()) / bessel_i0(beta);
+        sinc * window
+    })
 }
 
 /// The modified Bessel function of order zero, by its power series (Abramowitz & Stegun 9.6.12).
