@@ -6,4 +6,5 @@ pub mod hear;
 pub mod metrics;
 pub mod signal;
 pub mod stats;
+pub mod track;
 pub mod units;

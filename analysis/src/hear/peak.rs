@@ -62,7 +62,7 @@ static TAPS: LazyLock<[[f64; 2 * REACH]; GRID]> =
     LazyLock::new(|| std::array::from_fn(|step| taps(step as f64 / GRID as f64)));
 
 /// The weights of the samples from `1 − REACH` to `REACH` that interpolate at `fraction`, 0 to 1.
-fn taps(fraction: f64) -> [f64; 2 * REACH] {
+pub(crate) fn taps(fraction: f64) -> [f64; 2 * REACH] {
     windowed_sinc(fraction, BETA)
 }
 

@@ -6,6 +6,7 @@ mod beep;
 mod book;
 mod describe;
 mod noise;
+mod pilot;
 mod programme;
 mod schedule;
 mod tones;
@@ -14,6 +15,7 @@ mod voiced;
 pub use book::{BookFigures, Candidate, Comparison};
 pub use describe::{CrossPeak, Description, SideLobe};
 pub use noise::Noise;
+pub use pilot::Pilot;
 pub use programme::{Programme, Signal};
 pub use schedule::{Emission, Schedule};
 pub use tones::Tones;
@@ -94,10 +96,13 @@ pub enum Family {
     Jiho,
     /// The Greenwich pips of the BBC: 1 kHz, five of 100 ms and, from the mark on, one of 500 ms. As poor a ruler.
     Bbc,
+    /// A coded voice without ends: every short piece of it tells its time, so that gaps, skips and changes of the delay
+    /// are measured as they happen. What counts as its beeps are the seconds of it that leave the mouth.
+    Pilot,
 }
 
 impl Family {
-    /// All families.
+    /// All families of beeps.
     pub const ALL: [Self; 6] =
         [Self::Voiced, Self::VoicedRobust, Self::Noise, Self::NoiseRobust, Self::Jiho, Self::Bbc];
     /// How long a coded beep lasts …
@@ -118,6 +123,7 @@ impl Family {
             Self::VoicedRobust => Some(&book::VOICED_ROBUST),
             Self::Noise => Some(&book::NOISE),
             Self::NoiseRobust => Some(&book::NOISE_ROBUST),
+            Self::Pilot => Some(&book::PILOT),
             Self::Jiho | Self::Bbc => None,
         }
     }
@@ -131,6 +137,7 @@ impl Family {
             Self::NoiseRobust => "noise_robust",
             Self::Jiho => "jiho",
             Self::Bbc => "bbc",
+            Self::Pilot => "pilot",
         }
     }
 }
@@ -150,6 +157,8 @@ pub enum Waveform {
     Noise(Noise),
     /// See [`Family::Jiho`] and [`Family::Bbc`].
     Tones(&'static Tones),
+    /// See [`Family::Pilot`].
+    Pilot(Pilot),
 }
 
 impl Waveform {
@@ -167,39 +176,43 @@ impl Waveform {
             Family::NoiseRobust => Self::Noise(Noise::new(seed, Family::ROBUST_BEEP)),
             Family::Jiho => Self::Tones(&tones::JIHO),
             Family::Bbc => Self::Tones(&tones::BBC),
+            Family::Pilot => Self::Pilot(Pilot::new(seed)),
         }
     }
 
     /// How long it sounds before its mark: the instant that a beep's time speaks of.
     pub fn before_mark(&self) -> Nanos {
         match self {
-            Self::Voiced(_) | Self::Noise(_) => Nanos::ZERO,
+            Self::Voiced(_) | Self::Noise(_) | Self::Pilot(_) => Nanos::ZERO,
             Self::Tones(tones) => tones.before_mark(),
         }
     }
 
-    /// How long it sounds from its mark on.
+    /// How long it sounds from its mark on; a pilot, until its next.
     pub fn after_mark(&self) -> Nanos {
         match self {
             Self::Voiced(voiced) => voiced.length(),
             Self::Noise(noise) => noise.length(),
             Self::Tones(tones) => tones.after_mark(),
+            Self::Pilot(_) => Pilot::MARK_EVERY,
         }
     }
 
-    /// Adds the waveform to `out`, whose first sample is `seconds` after the mark and the others follow at `rate`.
+    /// Adds the waveform to `out`, whose first sample is `seconds` after the mark and the others follow at `rate`. A
+    /// pilot sounds on from its first mark.
     pub fn add(&self, seconds: f64, rate: Rate, out: &mut [f32]) {
         match self {
             Self::Voiced(voiced) => voiced.add(seconds, rate, out),
             Self::Noise(noise) => noise.add(seconds, rate, out),
             Self::Tones(tones) => tones.add(seconds, rate, out),
+            Self::Pilot(pilot) => pilot.add(seconds, None, rate, out),
         }
     }
 
     /// The part that a matched filter looks for, and how far into it the mark is.
     pub(crate) fn template(&self, rate: Rate) -> (Vec<f32>, Nanos) {
         let after = match self {
-            Self::Voiced(_) | Self::Noise(_) => self.after_mark(),
+            Self::Voiced(_) | Self::Noise(_) | Self::Pilot(_) => self.after_mark(),
             Self::Tones(tones) => tones.steady,
         };
         let before = self.before_mark();

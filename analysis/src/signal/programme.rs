@@ -1,6 +1,6 @@
 //! What one speaker plays through a run.
 
-use super::{Code, Emission, Family, Schedule, Waveform};
+use super::{Code, Emission, Family, Pilot, Schedule, Waveform};
 use crate::units::{MediaTime, Nanos, RunTime, SampleClock};
 
 /// Which time signal is played, and in what rhythm.
@@ -21,6 +21,10 @@ impl Signal {
     /// The default: a coded voice of 200 ms once a second, everybody at the same instants.
     pub const VOICED: Self =
         Self { family: Family::Voiced, period: Nanos::from_secs(1), spread: Nanos::from_millis(300), together: true };
+
+    /// A pilot, whose marks are its seconds.
+    pub const PILOT: Self =
+        Self { family: Family::Pilot, period: Pilot::MARK_EVERY, spread: Nanos::ZERO, together: true };
 
     /// The programmes of all speakers, in the order of `codes`, for beeps whose whole sound lies between `start` and
     /// `start + duration`.
@@ -72,9 +76,16 @@ impl Programme {
         &self.emissions
     }
 
-    /// Fills `out` with the samples from `first` on, by the mouth's clock; silence between beeps.
+    /// Fills `out` with the samples from `first` on, by the mouth's clock; silence between beeps. A pilot sounds from
+    /// its first mark until a second after its last.
     pub fn render(&self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
         out.fill(0.0);
+        if let (Waveform::Pilot(pilot), [begin, ..]) = (&self.waveform, &self.emissions[..]) {
+            let seconds = (first.0 as f64 - clock.position(begin.at)) / clock.rate.hz();
+            let length = self.emissions.last().map_or(Nanos::ZERO, |last| last.at - begin.at) + Pilot::MARK_EVERY;
+            pilot.add(seconds, Some(length.as_secs_f64()), clock.rate, out);
+            return;
+        }
         let from = clock.time(first) - self.waveform.after_mark();
         let to = clock.time(first + out.len() as i64) + self.waveform.before_mark();
         let begin = self.emissions.partition_point(|e| e.at < from);
@@ -115,6 +126,22 @@ mod tests {
         let sounding = sounding(programme, 6);
         assert!(*sounding.first().unwrap() >= 48_000);
         assert!(*sounding.last().unwrap() < 4 * 48_000);
+    }
+
+    #[test]
+    fn a_pilot_sounds_throughout_its_time_and_has_a_mark_each_second() {
+        let start = RunTime(1_000_010_000);
+        let programme = &Signal::PILOT.programmes(&[Code::new(7).unwrap()], start, Nanos::from_millis(3_500))[0];
+        assert_eq!(
+            programme.emissions().iter().map(|e| (e.at - start).0).collect::<Vec<_>>(),
+            [0, 1, 2].map(|s| s * 1_000_000_000)
+        );
+        let sounding = sounding(programme, 6);
+        assert!(
+            (48_000..48_200).contains(&sounding[0])
+                && (4 * 48_000 - 200..4 * 48_000 + 1).contains(sounding.last().unwrap())
+        );
+        assert!(sounding.windows(2).all(|pair| pair[1] - pair[0] < 480), "it never pauses");
     }
 
     #[test]

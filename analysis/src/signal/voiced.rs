@@ -8,7 +8,7 @@ use rand_pcg::Pcg32;
 use super::beep::Beep;
 use crate::units::{Nanos, Rate};
 
-const NODE_SECONDS: f64 = 0.020;
+pub(super) const NODE_SECONDS: f64 = 0.020;
 const PITCH_LOW_HZ: f64 = 110.0;
 const PITCH_HIGH_HZ: f64 = 330.0;
 /// Harmonics are equally strong up to here and fall by 3 dB an octave above, roughly as a voice does.
@@ -21,9 +21,7 @@ const HARMONICS: usize = (TOP_HZ / PITCH_LOW_HZ) as usize;
 #[derive(Clone, Debug)]
 pub struct Voiced {
     beep: Beep,
-    pitch_hz: Vec<f64>,
-    /// Cycles of the fundamental since the start, at each node.
-    cycles: Vec<f64>,
+    voice: Voice,
 }
 
 impl Voiced {
@@ -31,17 +29,8 @@ impl Voiced {
     pub(super) fn new(seed: u32, length: Nanos) -> Self {
         let intervals = (length.as_secs_f64() / NODE_SECONDS).round() as usize;
         let mut rng = Pcg32::seed_from_u64(u64::from(seed));
-        let pitch_hz: Vec<f64> = (0..=intervals)
-            .map(|_| {
-                let unit = f64::from(rng.next_u32()) / 4_294_967_296.0;
-                PITCH_LOW_HZ + (PITCH_HIGH_HZ - PITCH_LOW_HZ) * unit
-            })
-            .collect();
-        let mut cycles = vec![0.0; pitch_hz.len()];
-        for node in 1..pitch_hz.len() {
-            cycles[node] = cycles[node - 1] + NODE_SECONDS * (pitch_hz[node - 1] + pitch_hz[node]) / 2.0;
-        }
-        let mut voiced = Self { beep: Beep::of(length), pitch_hz, cycles };
+        let voice = Voice::new((0..=intervals).map(|_| drawn_pitch_hz(&mut rng)).collect());
+        let mut voiced = Self { beep: Beep::of(length), voice };
         voiced.beep = voiced.beep.levelled(|beep, rate, out| voiced.sound(beep, 0.0, rate, out));
         voiced
     }
@@ -56,12 +45,42 @@ impl Voiced {
     }
 
     fn sound(&self, beep: Beep, seconds: f64, rate: Rate, out: &mut [f32]) {
-        // A recording at a low rate cannot hold the upper harmonics: leave them out rather than fold them back.
-        let top_hz = TOP_HZ.min(0.45 * rate.hz());
-        beep.add(seconds, rate, out, |t| self.harmonics(t, top_hz));
+        let top_hz = top_hz(rate);
+        beep.add(seconds, rate, out, |t| self.voice.at(t, top_hz));
+    }
+}
+
+/// A recording at a low rate cannot hold the upper harmonics: they are left out rather than folded back.
+pub(super) fn top_hz(rate: Rate) -> f64 {
+    TOP_HZ.min(0.45 * rate.hz())
+}
+
+/// Uniform in the range of a voice.
+pub(super) fn drawn_pitch_hz(rng: &mut Pcg32) -> f64 {
+    let unit = f64::from(rng.next_u32()) / 4_294_967_296.0;
+    PITCH_LOW_HZ + (PITCH_HIGH_HZ - PITCH_LOW_HZ) * unit
+}
+
+/// A pitch that wanders from node to node, and its harmonics.
+#[derive(Clone, Debug)]
+pub(super) struct Voice {
+    pitch_hz: Vec<f64>,
+    /// Cycles of the fundamental since the start, at each node.
+    cycles: Vec<f64>,
+}
+
+impl Voice {
+    /// A node every 20 ms; at least two.
+    pub(super) fn new(pitch_hz: Vec<f64>) -> Self {
+        let mut cycles = vec![0.0; pitch_hz.len()];
+        for node in 1..pitch_hz.len() {
+            cycles[node] = cycles[node - 1] + NODE_SECONDS * (pitch_hz[node - 1] + pitch_hz[node]) / 2.0;
+        }
+        Self { pitch_hz, cycles }
     }
 
-    fn harmonics(&self, t: f64, top_hz: f64) -> f64 {
+    /// Its value `t` seconds after the first node, at most up to the last; nothing above `top_hz`.
+    pub(super) fn at(&self, t: f64, top_hz: f64) -> f64 {
         let node = ((t / NODE_SECONDS) as usize).min(self.pitch_hz.len() - 2);
         let within = t - node as f64 * NODE_SECONDS;
         let slope = (self.pitch_hz[node + 1] - self.pitch_hz[node]) / NODE_SECONDS;
@@ -71,17 +90,37 @@ impl Voiced {
         let (sin, cos) = (TAU * cycles.fract()).sin_cos();
         let (mut s, mut c) = (0.0, 1.0);
         let mut sum = 0.0;
-        for phase in &PHASES[..((top_hz / pitch_hz) as usize).min(HARMONICS)] {
+        for phase in &PHASES[..harmonics(pitch_hz, top_hz)] {
             (s, c) = (s * cos + c * sin, c * cos - s * sin);
-            let hz = phase.harmonic * pitch_hz;
-            let mut amplitude = if hz > CORNER_HZ { (CORNER_HZ / hz).sqrt() } else { 1.0 };
-            if hz > top_hz - TAPER_HZ {
-                amplitude *= 0.5 * (1.0 + (PI * (hz - top_hz + TAPER_HZ) / TAPER_HZ).cos());
-            }
-            sum += amplitude * (s * phase.cos + c * phase.sin);
+            sum += amplitude(phase.harmonic * pitch_hz, top_hz) * (s * phase.cos + c * phase.sin);
         }
         sum
     }
+
+    /// The mean power, from the pitch at the nodes and between them.
+    pub(super) fn power(&self, top_hz: f64) -> f64 {
+        let between = self
+            .pitch_hz
+            .windows(2)
+            .flat_map(|pair| [0.125, 0.375, 0.625, 0.875].map(|x| pair[0] + x * (pair[1] - pair[0])));
+        let mean = between.map(|pitch_hz| {
+            let hz = PHASES[..harmonics(pitch_hz, top_hz)].iter().map(|phase| phase.harmonic * pitch_hz);
+            hz.map(|hz| amplitude(hz, top_hz).powi(2) / 2.0).sum::<f64>()
+        });
+        mean.sum::<f64>() / (4 * (self.pitch_hz.len() - 1)) as f64
+    }
+}
+
+fn harmonics(pitch_hz: f64, top_hz: f64) -> usize {
+    ((top_hz / pitch_hz) as usize).min(HARMONICS)
+}
+
+fn amplitude(hz: f64, top_hz: f64) -> f64 {
+    let mut amplitude = if hz > CORNER_HZ { (CORNER_HZ / hz).sqrt() } else { 1.0 };
+    if hz > top_hz - TAPER_HZ {
+        amplitude *= 0.5 * (1.0 + (PI * (hz - top_hz + TAPER_HZ) / TAPER_HZ).cos());
+    }
+    amplitude
 }
 
 struct Phase {

@@ -95,6 +95,8 @@ pub(super) enum Family {
     Jiho,
     /// The Greenwich pips, a mark every 10 s: for human ears; a poor ruler.
     Bbc,
+    /// A coded voice without ends, in which every short piece tells its time: for gaps, skips and steps of the delay.
+    Pilot,
 }
 
 impl From<Family> for signal::Family {
@@ -106,6 +108,7 @@ impl From<Family> for signal::Family {
             Family::NoiseRobust => Self::NoiseRobust,
             Family::Jiho => Self::Jiho,
             Family::Bbc => Self::Bbc,
+            Family::Pilot => Self::Pilot,
         }
     }
 }

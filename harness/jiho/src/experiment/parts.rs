@@ -56,6 +56,8 @@ pub enum Signal {
     Jiho(TonesSignal),
     /// The Greenwich pips; speakers take turns, since they carry no code.
     Bbc(TonesSignal),
+    /// A coded voice without ends, with a code per speaker.
+    Pilot(PilotSignal),
 }
 
 impl Signal {
@@ -68,6 +70,7 @@ impl Signal {
             Family::NoiseRobust => Self::NoiseRobust(CodedSignal::default()),
             Family::Jiho => Self::Jiho(TonesSignal::default()),
             Family::Bbc => Self::Bbc(TonesSignal::default()),
+            Family::Pilot => Self::Pilot(PilotSignal {}),
         }
     }
 
@@ -80,6 +83,7 @@ impl Signal {
             Self::NoiseRobust(_) => Family::NoiseRobust,
             Self::Jiho(_) => Family::Jiho,
             Self::Bbc(_) => Family::Bbc,
+            Self::Pilot(_) => Family::Pilot,
         }
     }
 }
@@ -101,6 +105,7 @@ impl From<&Signal> for Rhythm {
             Signal::Jiho(tones) | Signal::Bbc(tones) => {
                 Self { family, period: tones.cycle, spread: Nanos::ZERO, together: false }
             }
+            Signal::Pilot(PilotSignal {}) => Self::PILOT,
         }
     }
 }
@@ -140,6 +145,11 @@ impl Default for TonesSignal {
         Self { cycle: Nanos::from_secs(10) }
     }
 }
+
+/// `[signal.pilot]`: there is nothing to choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PilotSignal {}
 
 /// `[media]`: how sound travels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,174 @@
+//! A pilot as it is compared with a recording: rendered once, at the rate of tracking.
+
+use std::sync::{Arc, LazyLock};
+
+use realfft::num_complex::Complex32;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
+use super::input::{EMPHASIS, decimated};
+use crate::hear::peak::{REACH, taps};
+use crate::signal::{Code, Family, Pilot, Waveform};
+use crate::units::Rate;
+
+/// The table goes on around its period by this much, so that no stretch that is looked at falls apart at its ends.
+const BEFORE_SECONDS: f64 = 0.75;
+const AFTER_SECONDS: f64 = 1.75;
+/// A search of the whole period works with every fourth sample …
+pub(super) const COARSE: usize = 4;
+/// … of a block of so many of them (0.7 s) …
+pub(super) const COARSE_BLOCK: usize = 2048;
+/// … by transforms of this length.
+const TRANSFORM: usize = 8192;
+
+/// One code's pilot.
+pub(super) struct Table {
+    samples: Vec<f32>,
+    before: usize,
+    /// Samples in a second.
+    pub(super) hz: f64,
+    /// Samples in a period.
+    pub(super) period: f64,
+    coarse: Coarse,
+}
+
+struct Coarse {
+    samples: Vec<f32>,
+    /// Of pieces that overlap by a block.
+    spectra: Vec<Vec<Complex32>>,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+}
+
+impl Table {
+    /// The pilot of a code, for a recording at `rate` of which one in `ratio` samples is kept.
+    pub(super) fn new(code: Code, rate: Rate, ratio: usize) -> Self {
+        let hz = rate.hz() / ratio as f64;
+        let period = Pilot::PERIOD.as_secs_f64() * hz;
+        let before = (BEFORE_SECONDS * hz) as usize;
+        let mut samples = vec![0.0; before + period.ceil() as usize + (AFTER_SECONDS * hz) as usize];
+        let band = Rate(hz as u32);
+        if let Waveform::Pilot(pilot) = Waveform::new(Family::Pilot, code) {
+            pilot.endless(-(before as f64 + 1.0) / hz, hz, band, &mut samples);
+        }
+        for n in 1..samples.len() {
+            samples[n - 1] = samples[n] - EMPHASIS * samples[n - 1];
+        }
+        samples.pop();
+        let coarse = Coarse::new(decimated(&samples[before..], COARSE), period);
+        Self { samples, before, hz, period, coarse }
+    }
+
+    /// The pilot from a position on, in samples since its beginning, and its slope per sample.
+    pub(super) fn at(&self, position: f64, out: &mut [f32], slope: &mut [f32]) {
+        let position = position.rem_euclid(self.period);
+        let fraction = position.fract();
+        let (low, high) = ((fraction - 1.0 / 32.0).max(0.0), (fraction + 1.0 / 32.0).min(1.0));
+        let (taps, low_taps, high_taps) = (tabled(fraction), tabled(low), tabled(high));
+        let rise: [f32; 2 * REACH] = std::array::from_fn(|n| (high_taps[n] - low_taps[n]) / (high - low) as f32);
+        let first = self.before + position as usize + 1 - REACH;
+        for (n, (value, slope)) in out.iter_mut().zip(slope).enumerate() {
+            let Some(window) = self.samples.get(first + n..first + n + 2 * REACH) else { break };
+            let (mut sums, mut slopes) = ([0.0f32; 8], [0.0f32; 8]);
+            for (chunk, (taps, rises)) in window.chunks_exact(8).zip(taps.chunks_exact(8).zip(rise.chunks_exact(8))) {
+                for lane in 0..8 {
+                    sums[lane] += chunk[lane] * taps[lane];
+                    slopes[lane] += chunk[lane] * rises[lane];
+                }
+            }
+            (*value, *slope) = (sums.iter().sum(), slopes.iter().sum());
+        }
+    }
+
+    /// Whole samples from a position on, which may be up to 0.75 s before the beginning of the period.
+    pub(super) fn stretch(&self, position: i64, length: usize) -> &[f32] {
+        let from = usize::try_from(position + self.before as i64).unwrap_or(0).min(self.samples.len());
+        &self.samples[from..(from + length).min(self.samples.len())]
+    }
+
+    /// Where in the whole period a block of coarse samples fits: `most` positions with their coefficients ρ, the best
+    /// first, at least a few samples apart. Positions are in samples.
+    pub(super) fn search(&self, block: &[f32], most: usize) -> Vec<(f64, f32)> {
+        self.coarse.search(block, most).into_iter().map(|(at, rho)| ((at * COARSE) as f64, rho)).collect()
+    }
+}
+
+impl Coarse {
+    fn new(mut samples: Vec<f32>, period: f64) -> Self {
+        let mut planner = RealFftPlanner::new();
+        let (forward, inverse) = (planner.plan_fft_forward(TRANSFORM), planner.plan_fft_inverse(TRANSFORM));
+        samples.truncate((period / COARSE as f64).ceil() as usize + COARSE_BLOCK);
+        let mut spectra = Vec::new();
+        for start in (0..samples.len() - COARSE_BLOCK).step_by(TRANSFORM - COARSE_BLOCK) {
+            let mut piece = forward.make_input_vec();
+            let end = (start + TRANSFORM).min(samples.len());
+            piece[..end - start].copy_from_slice(&samples[start..end]);
+            let mut spectrum = forward.make_output_vec();
+            // The lengths are the plan's own, so the transform cannot fail.
+            let _ = forward.process(&mut piece, &mut spectrum);
+            spectra.push(spectrum);
+        }
+        Self { samples, spectra, forward, inverse }
+    }
+
+    fn search(&self, block: &[f32], most: usize) -> Vec<(usize, f32)> {
+        let mut padded = self.forward.make_input_vec();
+        let length = block.len().min(COARSE_BLOCK);
+        padded[..length].copy_from_slice(&block[..length]);
+        let norm = block.iter().map(|x| x * x).sum::<f32>().sqrt() * TRANSFORM as f32;
+        let mut own = self.forward.make_output_vec();
+        let _ = self.forward.process(&mut padded, &mut own);
+        let (mut product, mut lags) = (self.inverse.make_input_vec(), self.inverse.make_output_vec());
+        let mut scratch = self.inverse.make_scratch_vec();
+        let last = self.samples.len() - COARSE_BLOCK;
+        let mut energy: f64 = self.samples[..length].iter().map(|&x| f64::from(x).powi(2)).sum();
+        let mut best: Vec<(usize, f32)> = Vec::new();
+        for (piece, spectrum) in self.spectra.iter().enumerate() {
+            for (product, (a, b)) in product.iter_mut().zip(spectrum.iter().zip(&own)) {
+                *product = a * b.conj();
+            }
+            product[0].im = 0.0;
+            product[TRANSFORM / 2].im = 0.0;
+            let _ = self.inverse.process_with_scratch(&mut product, &mut lags, &mut scratch);
+            let start = piece * (TRANSFORM - COARSE_BLOCK);
+            for (at, value) in (start..last.min(start + TRANSFORM - COARSE_BLOCK)).zip(&lags) {
+                let rho = value / (norm * energy.max(1e-12).sqrt() as f32);
+                keep(&mut best, most, at, rho);
+                energy += f64::from(self.samples[at + length]).powi(2) - f64::from(self.samples[at]).powi(2);
+            }
+        }
+        best.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        best
+    }
+}
+
+/// Steps of [`tabled`]: half a step away, a value in the voice's band is right to 0.3 %.
+const STEPS: usize = 512;
+
+/// [`taps`] from a table.
+fn tabled(fraction: f64) -> &'static [f32; 2 * REACH] {
+    static TABLE: LazyLock<Vec<[f32; 2 * REACH]>> =
+        LazyLock::new(|| (0..=STEPS).map(|n| taps(n as f64 / STEPS as f64).map(|tap| tap as f32)).collect());
+    &TABLE[(fraction * STEPS as f64).round() as usize]
+}
+
+/// Coarse samples between two peaks that are held to be two.
+const APART: usize = 6;
+
+fn keep(best: &mut Vec<(usize, f32)>, most: usize, at: usize, rho: f32) {
+    let least = best.iter().map(|(_, rho)| rho.abs()).fold(f32::INFINITY, f32::min);
+    if best.len() >= most && rho.abs() <= least || !rho.is_finite() {
+        return;
+    }
+    if let Some(near) = best.iter_mut().find(|(other, _)| other.abs_diff(at) < APART) {
+        if rho.abs() > near.1.abs() {
+            *near = (at, rho);
+        }
+        return;
+    }
+    if best.len() >= most
+        && let Some(lowest) = (0..best.len()).min_by(|&a, &b| best[a].1.abs().total_cmp(&best[b].1.abs()))
+    {
+        best.swap_remove(lowest);
+    }
+    best.push((at, rho));
+}
