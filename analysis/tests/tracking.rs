@@ -1,8 +1,10 @@
 //! Pilots in recordings that were put together of known pieces: what the tracker says of them must be how they were made.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
 use jiho_analysis::signal::{Code, Programme, Signal};
 use jiho_analysis::track::{Break, BreakKind, Lag, Tracked, Tracker, breaks};
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
+use proptest::prelude::*;
 
 fn code(number: u8) -> Code {
     Code::new(number).unwrap()
@@ -279,5 +281,28 @@ fn recordings_of_any_rate_tell_the_same_and_drift_is_followed() {
         }
         let present = tracked.blocks.iter().filter(|block| block.pilot.is_some()).count();
         assert!(present > 985, "{hz} {ppm}: {present}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn any_break_at_any_place_is_measured_and_closes(
+        at_ms in 2500.0f64..4000.0, silence_ms in 0.0f64..900.0, lost_ms in -1500.0f64..3000.0, gain in 0.05f32..2.0,
+    ) {
+        // What is neither silent nor a step is no break.
+        prop_assume!((silence_ms - lost_ms).abs() > 1.0);
+        let pilot: Vec<f32> = pilot(3, 10).iter().map(|x| gain * x).collect();
+        let on = ms(at_ms + lost_ms);
+        let samples = [&pilot[..ms(at_ms)], &vec![0.0; ms(silence_ms)], &pilot[on..on + ms(2500.0)]].concat();
+        let breaks = found(&samples);
+        prop_assert_eq!(breaks.len(), 1, "{:#?}", breaks);
+        let one = &breaks[0];
+        prop_assert!((one.last_before.as_millis_f64() - at_ms).abs() < 3.0, "{:?}", one);
+        prop_assert!((one.silence.as_millis_f64() - silence_ms).abs() < 3.0, "{:?}", one);
+        prop_assert!((one.lost.as_millis_f64() - lost_ms).abs() < 3.0, "{:?}", one);
+        prop_assert!((one.step.as_millis_f64() - silence_ms + lost_ms).abs() < 0.03, "{:?}", one);
+        prop_assert!(one.closure().abs() < Nanos::from_micros(20), "{:?}", one);
     }
 }

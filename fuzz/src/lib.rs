@@ -11,8 +11,9 @@ use std::path::Path;
 
 use jiho::experiment::Experiment;
 use jiho_analysis::hear::Hearing;
-use jiho_analysis::signal::{Code, Family};
-use jiho_analysis::units::Rate;
+use jiho_analysis::signal::{Code, Family, Pilot};
+use jiho_analysis::track::{Tracker, breaks};
+use jiho_analysis::units::{Nanos, Rate};
 use jiho_drivers::wav::Reader;
 use jiho_proto::control::{MAX_LINE_BYTES, Message};
 use jiho_proto::wire::{self, rtp};
@@ -114,6 +115,31 @@ fn pipe(bytes: &[u8]) {
         given += frames * reader.channels();
     }
     assert!(given <= bytes.len());
+}
+
+/// Any sound at all, as 32-bit floats, not all of them numbers: what a tracker says of it are numbers in their ranges, in
+/// order of time.
+pub fn pilot(bytes: &[u8]) {
+    let samples: Vec<f32> = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
+    let codes: Vec<Code> = Code::all().take(2).collect();
+    let mut tracker = Tracker::new(Rate(8000), &codes);
+    let mut tracked = tracker.push(&samples);
+    let rest = tracker.finish();
+    tracked.blocks.extend(rest.blocks);
+    tracked.segments.extend(rest.segments);
+    assert!(tracked.blocks.is_sorted_by_key(|block| block.at));
+    for block in &tracked.blocks {
+        assert!(block.level_db.is_finite() && block.rest_db.is_finite(), "{block:?}");
+        if let Some(heard) = block.pilot {
+            assert!((Nanos::ZERO..Pilot::PERIOD).contains(&heard.lag.value), "{block:?}");
+            assert!(heard.gain.is_finite() && (0.0..=1.0).contains(&heard.rho), "{block:?}");
+        }
+    }
+    for code in codes {
+        for found in breaks(code, &tracked.segments) {
+            assert!(found.first_after >= found.last_before, "{found:?}");
+        }
+    }
 }
 
 /// Whatever is heard has its place near the recording and figures that are numbers.

@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
-use jiho_fuzz::{control, experiment, rtp, wav};
+use jiho_fuzz::{control, experiment, pilot, rtp, wav};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -219,6 +219,16 @@ proptest! {
     #[test]
     fn a_damaged_recording_gives_what_it_announces(bytes in damaged(recordings())) {
         wav(&bytes);
+    }
+}
+
+proptest! {
+    // A pilot takes a moment to render.
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn any_sound_is_tracked_with_figures_that_are_numbers(bytes in vec(any::<u8>(), 0..400_000)) {
+        pilot(&bytes);
     }
 }
 

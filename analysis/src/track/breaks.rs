@@ -103,6 +103,8 @@ const NO_SILENCE: Nanos = Nanos::from_millis(4);
 const REBASE: Nanos = Nanos::from_millis(20);
 /// … and what takes this is a silence or a skip.
 const LONG: Nanos = Nanos::from_millis(200);
+/// Nobody pauses for less: what is faint and as short is concealment that fades.
+const SHORTEST_PAUSE: Nanos = Nanos::from_millis(100);
 /// A splice of a stretch is no larger, …
 const SPLICE: Nanos = Nanos::from_millis(16);
 /// … nor apart from the next by more than makes this slope.
@@ -136,6 +138,7 @@ fn between(before: &Segment, after: &Segment) -> Option<Break> {
     let kind = if step.abs() < SAME_DELAY {
         match (filled, empty) {
             (true, _) if silence < LONG => BreakKind::LossConcealed,
+            (_, false) if silence < SHORTEST_PAUSE => BreakKind::LossConcealed,
             (_, true) if silence < LONG => BreakKind::LossUnconcealed,
             (_, true) => BreakKind::Silence,
             _ => BreakKind::NotEmitted,

@@ -12,7 +12,9 @@
 
 mod breaks;
 mod input;
+mod marks;
 mod path;
+mod points;
 mod search;
 mod segment;
 mod table;
@@ -20,6 +22,8 @@ mod trail;
 mod voice;
 
 pub use breaks::{Break, BreakKind, breaks};
+pub use marks::{Marks, began, delay};
+pub use points::{Point, Points};
 pub use segment::{Edge, Lag, Segment};
 
 use rayon::prelude::*;

@@ -31,6 +31,9 @@ const UNRIVALLED: f64 = 1.25;
 /// What may be a rival, in the same terms.
 const RIVAL: (f64, f64) = (4.0, 0.05);
 
+/// Energy of a stretch in which there is nothing to be found.
+const SILENT: f32 = 1e-9;
+
 /// Samples that a search anywhere needs.
 pub(super) fn block_samples() -> usize {
     COARSE_BLOCK * COARSE
@@ -87,6 +90,9 @@ pub(super) fn around(table: &Table, own: &[f32], first: i64, lag: f64, reach: us
 
 /// Where `own`, [`block_samples`] long, fits in the whole period, if it fits anywhere and nowhere else.
 pub(super) fn anywhere(table: &Table, own: &[f32], first: i64) -> Option<Find> {
+    if dot(own, own) < SILENT {
+        return None;
+    }
     let block = decimated(own, COARSE);
     let finds = table.search(&block, 3);
     let mut fine: Vec<Find> = finds
@@ -106,7 +112,7 @@ pub(super) fn anywhere(table: &Table, own: &[f32], first: i64) -> Option<Find> {
 fn peaks(values: &[f32], pilot: &[f32], own: &[f32], sigmas: f64, least: f64) -> Vec<(f64, f64)> {
     let own_energy: f64 = own.iter().map(|&x| f64::from(x).powi(2)).sum();
     let least = least.max(sigmas / (INDEPENDENT * own.len() as f64).sqrt());
-    if own_energy < 1e-9 {
+    if own_energy < f64::from(SILENT) {
         return Vec::new();
     }
     let mut energy: f64 = pilot[..own.len()].iter().map(|&s| f64::from(s).powi(2)).sum();

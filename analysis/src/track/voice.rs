@@ -10,6 +10,9 @@ use crate::signal::Code;
 const SHORTEST_RUN: usize = 7;
 /// A run is believed if chance makes as much of noise in none of some thousand million cases.
 const RUN_SIGMAS: f64 = 7.0;
+/// The same of a run on the trail that the pilot was on before: between two lost packets it is 20 ms long.
+const SHORTEST_RETURN: usize = 3;
+const RETURN_SIGMAS: f64 = 4.0;
 /// Hops that a search near the last lag looks at, and how far it reaches.
 const NEAR_HOPS: usize = 8;
 const NEAR_SECONDS: f64 = 0.02;
@@ -174,11 +177,21 @@ impl Voice {
             let goes_on = run.start == decided && before == self.path[run.start] || run.end == hops;
             let Some(trail) = self.path[run.start].and_then(|id| self.trail(id)) else { continue };
             let samples = run.len() as f64 * self.table.hz * 0.004;
-            let sure = trail.sum(run.clone()).rho().abs() * samples.sqrt() >= RUN_SIGMAS;
-            if !goes_on && (run.len() < SHORTEST_RUN || !sure || self.is_echo(&run, own)) {
+            let (shortest, sigmas) =
+                if self.is_known(&run) { (SHORTEST_RETURN, RETURN_SIGMAS) } else { (SHORTEST_RUN, RUN_SIGMAS) };
+            let sure = trail.sum(run.clone()).rho().abs() * samples.sqrt() >= sigmas;
+            if !goes_on && (run.len() < shortest || !sure || self.is_echo(&run, own)) {
                 self.path[run].fill(None);
             }
         }
+    }
+
+    /// Whether a run is on the trail that the pilot was on before the gap before it, or is on after the gap after it.
+    fn is_known(&self, run: &std::ops::Range<usize>) -> bool {
+        let own = self.path[run.start];
+        let before = self.path[..run.start].iter().rev().find(|state| state.is_some());
+        let after = self.path[run.end..].iter().find(|state| state.is_some());
+        [before, after].into_iter().flatten().any(|&other| other == own)
     }
 
     /// Whether a run is but the echo of the one before, which sounds on when that has ended: it is fainter, and was there

@@ -9,4 +9,5 @@ pub mod report;
 pub mod run;
 pub mod survey;
 pub mod takes;
+pub mod tracking;
 pub mod verify;

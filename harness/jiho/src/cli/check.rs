@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use jiho_analysis::signal::Signal as Rhythm;
+use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 
 use super::{Format, print};
@@ -91,6 +91,9 @@ fn signal(signal: &Signal) -> String {
     let [period, spread] = [period, spread].map(duration_text);
     if !family.is_coded() {
         return format!("{family}: a mark in each {period}, speakers taking turns");
+    }
+    if family == Family::Pilot {
+        return format!("{family}: goes on throughout, and is measured at each second");
     }
     let instants = if together { "everybody at the same instants" } else { "each at its own instants" };
     format!("{family}: a beep in each {period}, within its first {spread}, {instants}")

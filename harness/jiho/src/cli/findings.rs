@@ -5,7 +5,7 @@ use jiho_analysis::metrics::PairDelays;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::report::{pairs, terminal, words};
+use crate::report::{breaks, pairs, terminal, words};
 use crate::run::measure::{Findings, PairHeard};
 
 /// Fewer beeps of a pair than this give no interval worth the name.
@@ -44,7 +44,9 @@ pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[Strin
     };
     let found = words::findings(findings, lookahead_samples);
     text.push('\n');
-    for sentence in remarks.iter().map(String::as_str).chain(found.iter().map(String::as_str)).chain(verdict) {
+    let broken = breaks::sentences(findings);
+    let said = remarks.iter().chain(&found).chain(&broken).map(String::as_str);
+    for sentence in said.chain(verdict) {
         text.push_str(sentence);
         text.push('\n');
     }

@@ -14,6 +14,7 @@ mod room;
 mod run;
 mod signal;
 mod speak;
+mod track;
 mod verify;
 
 use std::io::{self, Write};
@@ -53,6 +54,7 @@ enum Verb {
     Hear(hear::Args),
     Join(join::Args),
     Analyze(analyze::Args),
+    Track(track::Args),
     Align(align::Args),
     Signal(signal::Args),
     Device(device::Args),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Hear(args) => hear::run(&args),
         Verb::Join(args) => join::run(args),
         Verb::Analyze(args) => analyze::run(&args),
+        Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ExperimentError, Invalid, Problem, Spot};
 pub use parts::{
-    Application, Architecture, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, Playout, Run, Signal,
-    TonesSignal,
+    Application, Architecture, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Playout, Run,
+    Signal, TonesSignal,
 };
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 

@@ -5,6 +5,7 @@
 //! that end in `_ns` are whole nanoseconds since the run's start.
 
 pub mod arrivals;
+pub mod breaks;
 pub mod delays;
 pub mod differences;
 pub mod emissions;
@@ -15,6 +16,7 @@ pub mod steps;
 pub mod survey;
 pub mod table;
 pub mod terminal;
+pub mod track;
 pub mod words;
 
 use jiho_analysis::metrics::Distribution;
@@ -37,6 +39,7 @@ pub fn median_text(distribution: &Distribution, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::arrivals::ArrivalRow;
+    use super::breaks::BreakRow;
     use super::delays::DelayRow;
     use super::differences::DifferenceRow;
     use super::emissions::EmissionRow;
@@ -45,6 +48,7 @@ mod tests {
     use super::steps::StepRow;
     use super::survey::SurveyRow;
     use super::table::Table;
+    use super::track::TrackRow;
 
     /// Others read these files: columns are appended, and neither renamed nor moved.
     #[test]
@@ -84,6 +88,17 @@ mod tests {
                 Table::<SurveyRow>::columns(),
                 "family expected heard heard_ratio weak ambiguous echoes inverted score_median score_p05 \
                  second_peak_db level_change_db delay_ms spread_us worst_us recommended",
+            ),
+            (
+                Table::<TrackRow>::columns(),
+                "run_id rep recorder speaker code at_ns present media_ns lag_ns lag_sd_ns delay_ns gain_db rho level_db \
+                 rest_db",
+            ),
+            (
+                Table::<BreakRow>::columns(),
+                "run_id rep recorder speaker code kind last_before_ns first_after_ns silence_ns lost_ns step_ns \
+                 closure_ns edge_error_ns lag_before_ns lag_after_ns delay_before_ns delay_after_ns steps \
+                 slope_percent filled_db",
             ),
         ];
         let formats = include_str!("../../../../docs/formats.md");

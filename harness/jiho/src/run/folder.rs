@@ -100,6 +100,16 @@ impl Folder {
         self.0.join("steps.csv")
     }
 
+    /// Pilots in recordings, tenth by tenth of a second.
+    pub fn track(&self) -> PathBuf {
+        self.0.join("track.csv")
+    }
+
+    /// Where pilots broke off.
+    pub fn breaks(&self) -> PathBuf {
+        self.0.join("breaks.csv")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")

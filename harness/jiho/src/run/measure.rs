@@ -18,6 +18,7 @@ use super::codec_bias::{BeepCoding, CodecBias};
 use super::folder::Folder;
 use super::gaps::Gaps;
 use super::paths::{FramePath, Paths};
+use super::pilots::{self, PilotHeard};
 use super::time_line::TimeLine;
 use crate::exit::UsageError;
 use crate::hearing::hear_file;
@@ -63,6 +64,8 @@ pub struct RecorderHeard {
     pub pairs: Vec<PairHeard>,
     /// Whatever may be a time signal, in order of time; with the index of its speaker if it is of a beep.
     pub arrivals: Vec<(Option<usize>, Arrival)>,
+    /// The pilots that sound in it, if the run has pilots.
+    pub pilots: Vec<PilotHeard>,
     /// What is wrong with the recording, in words.
     pub flaws: Vec<String>,
 }
@@ -149,6 +152,8 @@ pub fn measure(
     }
     let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
     let bias = match &listening.codec {
+        // A pilot's delay is taken as it is heard: calibration is of beeps.
+        _ if listening.family == Family::Pilot => CodecBias::of_unknown_codec(),
         Some(codec) => CodecBias::calibrate(codec, listening.family, &codes).context("calibrating the codec")?,
         None => CodecBias::of_unknown_codec(),
     };
@@ -158,8 +163,11 @@ pub fn measure(
     let mut recorders = sidecars
         .par_iter()
         .map(|(wav, sidecar)| {
-            hear_one(wav, sidecar, &speakers, &coded, &paths, listening.family, progress)
-                .with_context(|| format!("measuring what {} heard", sidecar.recorder))
+            let heard = match listening.family {
+                Family::Pilot => track_one(wav, sidecar, &speakers, &coded, &paths, listening, progress),
+                _ => hear_one(wav, sidecar, &speakers, &coded, &paths, listening.family, progress),
+            };
+            heard.with_context(|| format!("measuring what {} heard", sidecar.recorder))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     if !TimeLine::share_a_clock(&time_lines) {
@@ -241,13 +249,7 @@ fn hear_one(
         if relation == Relation::Own && observations.iter().all(|o| o.delay.is_none()) {
             continue;
         }
-        let paths = observations
-            .iter()
-            .map(|observation| paths.of(&speaker.name, &sidecar.recorder, observation.emission.at))
-            .collect();
-        let delays = PairDelays::of(&observations);
-        let codings = coded.codings.clone();
-        pairs.push(PairHeard { speaker: index, relation, observations, paths, codings, delays });
+        pairs.push(pair(index, speaker, coded, relation, observations, sidecar, paths));
     }
     Ok(RecorderHeard {
         name: sidecar.recorder.clone(),
@@ -255,8 +257,60 @@ fn hear_one(
         length: heard.clock_rate.span(heard.samples),
         pairs,
         arrivals: taken.into_iter().flatten().collect(),
+        pilots: Vec::new(),
         flaws: flaws(sidecar, heard.truncated),
     })
+}
+
+fn track_one(
+    path: &Path,
+    sidecar: &Sidecar,
+    speakers: &[SpeakerSent],
+    coded: &[Coded],
+    paths: &Paths,
+    listening: Listening,
+    progress: &(dyn Fn(f64) + Sync),
+) -> anyhow::Result<RecorderHeard> {
+    let mut heard = pilots::track(path, sidecar, speakers, listening, progress)?;
+    let clock = SampleClock { start: sidecar.start, rate: heard.file.rate };
+    let gaps = Gaps::of(sidecar, clock);
+    let mut pairs = Vec::new();
+    for (index, (speaker, mut observations)) in speakers.iter().zip(heard.observations).enumerate() {
+        let coded = &coded[index];
+        let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
+        gaps.explain(&mut observations, &Waveform::new(listening.family, speaker.code));
+        // A relay does not send a speaker's own sound back: only if it is heard is it a finding.
+        if relation == Relation::Own && observations.iter().all(|o| o.delay.is_none()) {
+            heard.pilots.retain(|pilot| pilot.speaker != index);
+            continue;
+        }
+        pairs.push(pair(index, speaker, coded, relation, observations, sidecar, paths));
+    }
+    Ok(RecorderHeard {
+        name: sidecar.recorder.clone(),
+        role: sidecar.role,
+        length: heard.file.rate.span(heard.file.samples),
+        pairs,
+        arrivals: Vec::new(),
+        pilots: heard.pilots,
+        flaws: flaws(sidecar, heard.file.truncated),
+    })
+}
+
+fn pair(
+    index: usize,
+    speaker: &SpeakerSent,
+    coded: &Coded,
+    relation: Relation,
+    observations: Vec<Observation>,
+    sidecar: &Sidecar,
+    paths: &Paths,
+) -> PairHeard {
+    let way = |observation: &Observation| paths.of(&speaker.name, &sidecar.recorder, observation.emission.at);
+    let paths = observations.iter().map(way).collect();
+    let delays = PairDelays::of(&observations);
+    let codings = coded.codings.clone();
+    PairHeard { speaker: index, relation, observations, paths, codings, delays }
 }
 
 /// How a speaker's beeps were coded, one entry each.

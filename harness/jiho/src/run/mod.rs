@@ -10,6 +10,7 @@ pub mod keeper;
 mod loopback;
 pub mod measure;
 pub mod paths;
+pub mod pilots;
 mod simulate;
 pub mod time_line;
 pub(crate) mod unkept;
@@ -17,7 +18,7 @@ pub(crate) mod unkept;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use jiho_analysis::signal::Signal as Rhythm;
+use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
@@ -25,7 +26,7 @@ use jiho_drivers::media::MediaReport;
 use crate::experiment::Experiment;
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::table::Table;
-use crate::report::{arrivals, delays, pairs, steps};
+use crate::report::{arrivals, breaks, delays, pairs, steps, track};
 use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept};
@@ -139,6 +140,10 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
     Table::write(&folder.steps(), steps::rows(findings))?;
+    if findings.family == Family::Pilot {
+        Table::write(&folder.track(), track::rows(findings))?;
+        Table::write(&folder.breaks(), breaks::rows(findings))?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod calibration;
 mod cells;
 mod figures;
 pub mod picture;
+pub mod pilot;
 pub mod tables;
 mod take;
 mod ways;

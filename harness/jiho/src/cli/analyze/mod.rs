@@ -8,7 +8,7 @@ mod live;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::codes::Codes;
+pub(super) use self::codes::Codes;
 use super::{Format, signal};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::parse_duration;
@@ -63,6 +63,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if matches!(args.family, signal::Family::Pilot) {
+        return Err(UsageError::say("a pilot has no beeps to look for: use `jiho track` for recordings of one").into());
+    }
     if args.follow || args.paths.iter().any(|path| path == Path::new("-")) {
         return live::analyze(args);
     }
