@@ -115,8 +115,11 @@ const FILLED_DB: f64 = -15.0;
 const EMPTY_DB: f64 = -60.0;
 /// Edges are as good as this where nothing but silence follows …
 const SHARP: Nanos = Nanos::from_millis(1);
-/// … and as this where concealment goes on for a while as the pilot would have.
+/// … as this where something else does, …
 const SMEARED: Nanos = Nanos::from_millis(6);
+/// … and as this where a loss is concealed: concealment goes on for a while as the pilot would have, and what a decoder
+/// makes of the first frame after it may not be like the pilot yet.
+const CONCEALED: Nanos = Nanos::from_millis(20);
 
 /// The breaks between one pilot's segments, which are in order of time. Segments of other codes are left out of account.
 pub fn breaks(code: Code, segments: &[Segment]) -> Vec<Break> {
@@ -162,7 +165,11 @@ fn between(before: &Segment, after: &Segment) -> Option<Break> {
         step,
         before: before.to.settled,
         after: after.from.settled,
-        edge_error: if empty { SHARP } else { SMEARED },
+        edge_error: match kind {
+            BreakKind::LossConcealed => CONCEALED,
+            _ if empty => SHARP,
+            _ => SMEARED,
+        },
         steps: 1,
         filled_db,
     })
