@@ -105,6 +105,11 @@ impl Bank {
         2 * self.hop() * self.decimation
     }
 
+    /// The lengths of the forward and of the inverse transform.
+    pub(super) fn transforms(&self) -> (usize, usize) {
+        (self.block.len(), self.output.len())
+    }
+
     /// Takes samples of the recording.
     pub(super) fn append(&mut self, samples: &[f32]) {
         self.input.extend_from_slice(samples);

@@ -40,6 +40,19 @@ pub struct Hearing {
     taken: usize,
 }
 
+/// The complex Fourier transforms that [`Hearing`] makes of each stretch of a recording: their cost is its yardstick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transforms {
+    /// Samples in the stretch.
+    pub samples: usize,
+    /// The length of the one forward transform.
+    pub forward: usize,
+    /// The length of the inverse transforms …
+    pub inverse: usize,
+    /// … and how many there are: one per code, and one for the signal itself.
+    pub inverses: usize,
+}
+
 impl Hearing {
     /// Listens for some codes of a family in a recording at `rate`.
     pub fn new(rate: Rate, family: Family, codes: &[Code]) -> Self {
@@ -75,6 +88,12 @@ impl Hearing {
             }
         }
         detections
+    }
+
+    /// The transforms that it is made of.
+    pub fn transforms(&self) -> Transforms {
+        let (forward, inverse) = self.bank.transforms();
+        Transforms { samples: self.bank.step(), forward, inverse, inverses: self.codes.len() + 1 }
     }
 
     /// Ends the recording, as if it went on in silence, and gives the rest.

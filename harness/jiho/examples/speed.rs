@@ -1,128 +1,153 @@
-//! How fast recordings are heard, as a multiple of real time, and against `scipy.signal.oaconvolve` doing the same
-//! matched filters on the same file in the same run. Run it by `scripts/bench`, which provides scipy.
+//! The jobs that `scripts/bench` measures, each in a process of its own, so that its CPU time and its highest memory
+//! are those of this job and nothing else.
 //!
-//!     speed [--minutes 10] [--codes 8] [--rounds 5] [--python PYTHON --script SCRIPT]
-//!
-//! One thread each. The two take turns, and the ratio is of medians, so that a busy machine disturbs both alike.
+//!     speed render FILE --seconds 600 --codes 8 [--apart] [--noise]    a recording to be heard
+//!     speed templates DIR --codes 8                                    the time signals alone, for other programs
+//!     speed read FILE                                                  reads it, and does nothing else
+//!     speed transforms forward|inverse FILE --codes 8                  the bare transforms that hearing it is made of
+//!     speed hear FILE… --codes 8                                       from files to detections; prints how many
 #![allow(clippy::print_stdout)] // a program for the terminal
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, bail};
-use clap::Parser;
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
 use jiho::hearing::hear_file;
+use jiho_analysis::hear::{Detection, Hearing};
 use jiho_analysis::signal::{Code, Family, Signal, Waveform};
-use jiho_analysis::stats::median;
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
-use jiho_drivers::wav::Recorder;
+use jiho_drivers::wav::{Reader, Recorder};
+use rayon::prelude::*;
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex32;
 
 #[derive(Parser)]
 struct Args {
-    /// Length of the recording.
-    #[arg(long, default_value_t = 10)]
-    minutes: i64,
-    /// How many codes sound in it and are listened for.
-    #[arg(long, default_value_t = 8)]
+    #[command(subcommand)]
+    job: Job,
+    /// How many codes there are.
+    #[arg(long, global = true, default_value_t = 8)]
     codes: u8,
-    /// How often each side is timed.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// A Python that has numpy and scipy.
-    #[arg(long)]
-    python: Option<PathBuf>,
-    /// The other side's program.
-    #[arg(long, default_value = "scripts/oaconvolve.py")]
-    script: PathBuf,
 }
+
+#[derive(Subcommand)]
+enum Job {
+    Render {
+        file: PathBuf,
+        #[arg(long)]
+        seconds: usize,
+        /// Everybody sounds at instants of their own, not at the same ones.
+        #[arg(long)]
+        apart: bool,
+        /// Nobody sounds: there is noise, in which nothing is to be found.
+        #[arg(long)]
+        noise: bool,
+    },
+    Templates {
+        dir: PathBuf,
+    },
+    Read {
+        file: PathBuf,
+    },
+    Transforms {
+        direction: Direction,
+        file: PathBuf,
+    },
+    Hear {
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Direction {
+    Forward,
+    Inverse,
+}
+
+/// A minute is rendered, and repeated: beeps keep within their second, so that the seams are silent.
+const TILE_SECONDS: usize = 60;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let dir = std::env::temp_dir().join(format!("jiho-speed-{}", std::process::id()));
-    std::fs::create_dir_all(&dir)?;
-    let done = compare(&args, &dir);
-    std::fs::remove_dir_all(&dir)?;
-    done
+    let codes: Vec<Code> = Code::all().take(usize::from(args.codes)).collect();
+    match args.job {
+        Job::Render { file, seconds, apart, noise } => {
+            let tile = if noise { noise_tile() } else { tile_of_beeps(&codes, !apart) };
+            write(&file, tile.iter().cycle().take(seconds * Rate::OPUS.0 as usize))
+        }
+        Job::Templates { dir } => codes.iter().try_for_each(|code| {
+            let mut template = vec![0.0; 9600];
+            Waveform::new(Family::Voiced, *code).add(0.0, Rate::OPUS, &mut template);
+            write(&dir.join(format!("code-{:02}.wav", code.number())), template.iter())
+        }),
+        Job::Read { file } => {
+            let mut reader = Reader::open(&file)?;
+            let mut block = Vec::new();
+            while reader.next_block(&mut block)? > 0 {}
+            Ok(())
+        }
+        Job::Transforms { direction, file } => transform(direction, Reader::open(&file)?.frames() as usize, &codes),
+        Job::Hear { files } => {
+            let found: Result<Vec<usize>, _> = files.par_iter().map(|file| sure(file, &codes)).collect();
+            println!("{}", found?.iter().sum::<usize>());
+            Ok(())
+        }
+    }
 }
 
-fn compare(args: &Args, dir: &Path) -> anyhow::Result<()> {
-    let codes: Vec<Code> = Code::all().take(usize::from(args.codes)).collect();
-    let recording = dir.join("recording.wav");
-    let beeps = render(&recording, &codes, Nanos::from_secs(60 * args.minutes))?;
-    for code in &codes {
-        let mut template = vec![0.0; 9600];
-        Waveform::new(Family::Voiced, *code).add(0.0, Rate::OPUS, &mut template);
-        let mut recorder = Recorder::create(&dir.join(format!("code-{}.wav", code.number())), Rate::OPUS)?;
-        recorder.write(&template)?;
-        recorder.finish()?;
-    }
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..args.rounds {
-        let begun = Instant::now();
-        let heard = hear_file(&recording, Family::Voiced, &codes, &|_| ())?.swap_remove(0);
-        ours.push(begun.elapsed().as_secs_f64());
-        let sure = heard.detections.iter().filter(|d| d.is_sure()).count();
-        if sure != beeps {
-            bail!("heard {sure} of {beeps} beeps");
-        }
-        if let Some(python) = &args.python {
-            theirs.push(oaconvolve(python, &args.script, dir, beeps)?);
+fn sure(file: &Path, codes: &[Code]) -> anyhow::Result<usize> {
+    let heard = hear_file(file, Family::Voiced, codes, &|_| ())?;
+    Ok(heard.iter().flat_map(|channel| &channel.detections).filter(|&detection| Detection::is_sure(detection)).count())
+}
+
+/// Every code sounds once a second, at a quarter of full level.
+fn tile_of_beeps(codes: &[Code], together: bool) -> Vec<f32> {
+    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+    let signal = Signal { together, ..Signal::VOICED };
+    let mut tile = vec![0.0f32; TILE_SECONDS * Rate::OPUS.0 as usize];
+    let level = 0.25 / (codes.len() as f32 / 8.0).max(1.0).sqrt();
+    for programme in signal.programmes(codes, RunTime::START, Nanos::from_secs(TILE_SECONDS as i64)) {
+        let mut own = vec![0.0; 4800];
+        for (first, mix) in (0..).step_by(own.len()).zip(tile.chunks_mut(own.len())) {
+            programme.render(&clock, MediaTime(first), &mut own);
+            mix.iter_mut().zip(&own).for_each(|(mix, own)| *mix += level * own);
         }
     }
-    let seconds = 60.0 * args.minutes as f64;
-    let ours = median(&ours).context("no rounds")?;
-    println!(
-        "{} minutes at 48 kHz, {} codes, {beeps} beeps, one thread, medians of {}",
-        args.minutes, args.codes, args.rounds
-    );
-    println!("jiho, from the file to refined arrivals:   {ours:8.3} s, {:6.0} × real time", seconds / ours);
-    match median(&theirs) {
-        Some(theirs) => {
-            println!("scipy.signal.oaconvolve and argmax:        {theirs:8.3} s, {:6.0} × real time", seconds / theirs);
-            println!("ratio: {:.1} × faster than scipy.signal.oaconvolve", theirs / ours);
-        }
-        None => println!("scipy: not compared; scripts/bench does"),
+    tile
+}
+
+/// Uniform noise from a 64-bit linear congruential generator (Knuth's MMIX constants).
+fn noise_tile() -> Vec<f32> {
+    let mut state = 1u64;
+    let mut sample = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..TILE_SECONDS * Rate::OPUS.0 as usize).map(|_| 0.2 * sample()).collect()
+}
+
+fn write<'a>(file: &Path, samples: impl Iterator<Item = &'a f32>) -> anyhow::Result<()> {
+    let mut recorder = Recorder::create(file, Rate::OPUS)?;
+    let mut samples = samples.copied().peekable();
+    while samples.peek().is_some() {
+        recorder.write(&samples.by_ref().take(1 << 16).collect::<Vec<f32>>())?;
     }
+    recorder.finish().context("cannot end the file")?;
     Ok(())
 }
 
-/// All codes sound at the same instants, once a second.
-fn render(path: &Path, codes: &[Code], duration: Nanos) -> anyhow::Result<usize> {
-    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
-    let programmes = Signal::VOICED.programmes(codes, RunTime::START, duration);
-    let mut recorder = Recorder::create(path, Rate::OPUS)?;
-    let (mut mix, mut own) = (vec![0.0f32; 4800], vec![0.0f32; 4800]);
-    for block in 0..Rate::OPUS.samples(duration) as i64 / 4800 {
-        mix.fill(0.0);
-        for programme in &programmes {
-            programme.render(&clock, MediaTime(block * 4800), &mut own);
-            mix.iter_mut().zip(&own).for_each(|(mix, own)| *mix += 0.25 * own);
-        }
-        recorder.write(&mix)?;
+/// As many transforms of the same lengths as hearing `samples` takes, of numbers that do not matter.
+fn transform(direction: Direction, samples: usize, codes: &[Code]) -> anyhow::Result<()> {
+    let shape = Hearing::new(Rate::OPUS, Family::Voiced, codes).transforms();
+    let mut planner = FftPlanner::new();
+    let (fft, each) = match direction {
+        Direction::Forward => (planner.plan_fft_forward(shape.forward), 1),
+        Direction::Inverse => (planner.plan_fft_inverse(shape.inverse), shape.inverses),
+    };
+    let mut buffer = vec![Complex32::default(); fft.len()];
+    let mut scratch = vec![Complex32::default(); fft.get_inplace_scratch_len()];
+    for _ in 0..samples.div_ceil(shape.samples) * each {
+        fft.process_with_scratch(&mut buffer, &mut scratch);
     }
-    recorder.finish()?;
-    Ok(programmes.iter().map(|programme| programme.emissions().len()).sum())
-}
-
-/// Seconds that the other side took, by its own clock, without starting and importing.
-fn oaconvolve(python: &Path, script: &Path, dir: &Path, beeps: usize) -> anyhow::Result<f64> {
-    let output = Command::new(python)
-        .arg(script)
-        .arg(dir)
-        .env("OMP_NUM_THREADS", "1")
-        .env("OPENBLAS_NUM_THREADS", "1")
-        .output()
-        .with_context(|| format!("cannot start {}", python.display()))?;
-    if !output.status.success() {
-        bail!("{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
-    }
-    let text = String::from_utf8(output.stdout)?;
-    let mut words = text.split_whitespace();
-    let seconds = words.next().context("no time")?.parse()?;
-    let found: usize = words.next().context("no count")?.parse()?;
-    if found != beeps {
-        bail!("{} found {found} of {beeps} beeps", script.display());
-    }
-    Ok(seconds)
+    Ok(())
 }
