@@ -2,14 +2,13 @@
 
 Every job is a process of its own, whose CPU seconds (user and system) and highest resident memory the system tells:
 for jiho of the whole process, for scipy without starting and importing. CPU seconds, because other work on the machine
-lengthens the wall clock; it also lengthens CPU seconds, by up to a half, where two virtual cores share a real one: so
-only figures of one run compare, and the jobs that are compared take turns.
+lengthens the wall clock; it also lengthens CPU seconds where cores share caches or are virtual: so only figures of one
+run compare, the jobs that are compared take turns, and of each the least counts.
 """
 
 import argparse
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,6 +52,13 @@ def speed(*words: object, codes: int = 8, threads: int = 1) -> Job:
     return run(args.program, *words, "--codes", codes, threads=threads)
 
 
+def hear(*recordings: Path, codes: int = 8, threads: int = 1) -> Job:
+    job = speed("hear", *recordings, codes=codes, threads=threads)
+    found, kib = job.output.split()
+    # The system's figure is at least this program's own memory, which is more than jiho's.
+    return job._replace(output=found, mib=int(kib) / 1024 or job.mib)
+
+
 def matched_filters(method: str, recording: Path, templates: Path) -> Job:
     job = run(sys.executable, Path(__file__).with_name("matched_filters.py"), method, recording, templates)
     cpu, found = job.output.split()
@@ -73,7 +79,7 @@ def lengths(folder: Path) -> None:
     recording = folder / "long.wav"
     for minutes in [m for m in (1, 10, 60, 180) if m <= args.longest]:
         speed("render", recording, "--seconds", 60 * minutes)
-        job = speed("hear", recording)
+        job = hear(recording)
         recording.unlink()
         print(
             f"{length(minutes):>9}  {job.cpu:8.2f}  {job.cpu * 60 / minutes:10.2f}  {60 * minutes / job.cpu:12.0f}"
@@ -92,7 +98,7 @@ def crowds(folder: Path) -> None:
         columns = []
         for how in ([], ["--apart"]):
             speed("render", recording, "--seconds", 60 * minutes, *how, codes=codes)
-            job = speed("hear", recording, codes=codes)
+            job = hear(recording, codes=codes)
             columns.append(f"{job.cpu:9.2f}  {job.mib:9.1f}   {heard(job, 60 * minutes * codes):>11}")
         print(f"{codes:5}  {columns[0]}  {columns[1]}", flush=True)
 
@@ -104,10 +110,11 @@ def stages(recording: Path, folder: Path) -> None:
         "reading": lambda: speed("read", recording),
         "forward": lambda: speed("transforms", "forward", recording),
         "inverse": lambda: speed("transforms", "inverse", recording),
-        "noise": lambda: speed("hear", noise),
-        "beeps": lambda: speed("hear", recording),
+        "noise": lambda: hear(noise),
+        "beeps": lambda: hear(recording),
     }
-    cpu = take_turns(jobs)
+    rounds = 3 * args.rounds
+    cpu = take_turns(jobs, rounds)
     bare = cpu["forward"] + cpu["inverse"]
     rows = [
         ("reading the WAV file", cpu["reading"]),
@@ -116,7 +123,7 @@ def stages(recording: Path, folder: Path) -> None:
         ("products, energies, scan for peaks (hearing noise, without the above)", cpu["noise"] - bare - cpu["reading"]),
         ("peaks: other codes taken out, refined (beeps, without noise)", cpu["beeps"] - cpu["noise"]),
     ]
-    print(f"\nWhere the time goes: {length(args.minutes)}, 8 codes; differences of medians of {args.rounds}")
+    print(f"\nWhere the time goes: {length(args.minutes)}, 8 codes; differences of the least of {rounds}")
     for name, seconds in rows:
         print(f"{seconds:8.3f} s  {100 * seconds / cpu['beeps']:5.1f} %  {name}")
     print(f"{cpu['beeps']:8.3f} s         all of it: {cpu['beeps'] / bare:.2f} × its bare transforms")
@@ -136,13 +143,14 @@ def against_scipy(recording: Path, folder: Path) -> None:
     ours, overlap, whole = "jiho", "scipy.signal.oaconvolve", 'scipy.signal.correlate(method="fft")'
     cpu = take_turns(
         {
-            ours: lambda: measured(ours, speed("hear", recording)),
+            ours: lambda: measured(ours, hear(recording)),
             overlap: lambda: measured(overlap, matched_filters("oaconvolve", recording, folder)),
             whole: lambda: measured(whole, matched_filters("correlate", recording, folder)),
-        }
+        },
+        args.rounds,
     )
     print(f"\nBeside scipy: the same file of {length(args.minutes)}, 8 full-rate filters, {beeps} beeps found by each;")
-    print(f"from the file to arrivals (scipy's to the sample), one thread, medians of {args.rounds}")
+    print(f"from the file to arrivals (scipy's to the sample), one thread, the least of {args.rounds}")
     for name, seconds in cpu.items():
         ratio = "" if name == ours else f"   jiho is {seconds / cpu[ours]:.1f} × as fast"
         print(f"{seconds:8.3f} s  {60 * args.minutes / seconds:6.0f} × real time  {memory[name]:7.0f} MiB  {name}{ratio}")
@@ -150,16 +158,16 @@ def against_scipy(recording: Path, folder: Path) -> None:
 
 def all_cores(recording: Path) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    job = speed("hear", *[recording] * cores, threads=cores)
+    job = hear(*[recording] * cores, threads=cores)
     print(f"\n{cores} recordings of {length(args.minutes)} at once on {cores} cores, 8 codes")
     rate = 60 * args.minutes * cores / job.wall
     print(f"{job.cpu:8.3f} CPU s, {job.wall:.3f} s by the clock ({rate:.0f} × real time), {job.mib:.0f} MiB")
 
 
-def take_turns(jobs: dict) -> dict[str, float]:
-    """The median CPU seconds of each, all run in turn, so that a busy machine disturbs them alike."""
-    rounds = [{name: job().cpu for name, job in jobs.items()} for _ in range(args.rounds)]
-    return {name: statistics.median(cpu[name] for cpu in rounds) for name in jobs}
+def take_turns(jobs: dict, rounds: int) -> dict[str, float]:
+    """The least CPU seconds of each: whatever else runs can only lengthen them."""
+    cpu = [{name: job().cpu for name, job in jobs.items()} for _ in range(rounds)]
+    return {name: min(row[name] for row in cpu) for name in jobs}
 
 
 def main() -> None:

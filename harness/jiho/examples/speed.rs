@@ -5,7 +5,9 @@
 //!     speed templates DIR --codes 8                                    the time signals alone, for other programs
 //!     speed read FILE                                                  reads it, and does nothing else
 //!     speed transforms forward|inverse FILE --codes 8                  the bare transforms that hearing it is made of
-//!     speed hear FILE… --codes 8                                       from files to detections; prints how many
+//!     speed hear FILE… --codes 8                                       from files to detections
+//!
+//! The last prints how many sure detections there are, and the highest resident memory in KiB where Linux tells it.
 #![allow(clippy::print_stdout)] // a program for the terminal
 
 use std::path::{Path, PathBuf};
@@ -89,7 +91,7 @@ fn main() -> anyhow::Result<()> {
         Job::Transforms { direction, file } => transform(direction, Reader::open(&file)?.frames() as usize, &codes),
         Job::Hear { files } => {
             let found: Result<Vec<usize>, _> = files.par_iter().map(|file| sure(file, &codes)).collect();
-            println!("{}", found?.iter().sum::<usize>());
+            println!("{} {}", found?.iter().sum::<usize>(), peak_kib().unwrap_or_default());
             Ok(())
         }
     }
@@ -98,6 +100,13 @@ fn main() -> anyhow::Result<()> {
 fn sure(file: &Path, codes: &[Code]) -> anyhow::Result<usize> {
     let heard = hear_file(file, Family::Voiced, codes, &|_| ())?;
     Ok(heard.iter().flat_map(|channel| &channel.detections).filter(|&detection| Detection::is_sure(detection)).count())
+}
+
+/// What the system tells a parent includes the parent's own memory before the program began.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Every code sounds once a second, at a quarter of full level.
