@@ -153,7 +153,8 @@ def against_scipy(recording: Path, folder: Path) -> None:
     print(f"from the file to arrivals (scipy's to the sample), one thread, the least of {args.rounds}")
     for name, seconds in cpu.items():
         ratio = "" if name == ours else f"   jiho is {seconds / cpu[ours]:.1f} × as fast"
-        print(f"{seconds:8.3f} s  {60 * args.minutes / seconds:6.0f} × real time  {memory[name]:7.0f} MiB  {name}{ratio}")
+        rate = 60 * args.minutes / seconds
+        print(f"{seconds:8.3f} s  {rate:6.0f} × real time  {memory[name]:7.0f} MiB  {name}{ratio}")
 
 
 def all_cores(recording: Path) -> None:
