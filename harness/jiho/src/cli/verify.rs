@@ -177,13 +177,14 @@ fn text(figures: &[Figures], alarms: &[Alarms]) -> String {
 fn table(text: &mut String, cells: &[Figures]) {
     let _ = writeln!(
         text,
-        "{:<44} {:>9} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
+        "{:<44} {:>9} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
         cells.first().map_or("", |cell| cell.family.name()),
         "heard",
         "wrong",
         "bias µs",
         "spread",
         "worst",
+        "unknown",
         "in mode",
         "/ CRLB",
         "in 95 %"
@@ -196,13 +197,14 @@ fn table(text: &mut String, cells: &[Figures]) {
         }
         let _ = write!(
             text,
-            "{:<44} {:>9} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
+            "{:<44} {:>9} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
             cell.way,
             format!("{}/{}", cell.heard, cell.beeps),
             cell.wrong + cell.strangers,
             shown(cell.bias_us, 1),
             shown(cell.spread_us, 1),
             shown(cell.worst_us, 1),
+            shown(cell.unknown_worst_us.filter(|worst| Some(*worst) != cell.worst_us), 1),
             shown(cell.within_mode_us, 1),
             shown(cell.over_bound, 2),
             shown(cell.covered(calibration::STATED).map(|share| 100.0 * share), 0),

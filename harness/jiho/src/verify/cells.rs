@@ -64,9 +64,9 @@ impl Cells {
     fn codec(&mut self) {
         let goal = Goal {
             heard_ratio: 0.99,
-            worst_us: Some(70.0),
+            worst_us: Some(35.0),
+            unknown_worst_us: Some(70.0),
             within_mode_us: Some(10.0),
-            from_mode_us: Some(35.0),
             ..Goal::NONE
         };
         for application in [OpusApplication::Voip, OpusApplication::Audio] {
@@ -78,7 +78,7 @@ impl Cells {
             for loss in [0.01, 0.05, 0.10] {
                 let goal = Goal { heard_ratio: 0.95, ..goal };
                 // Of a few beeps none may come whole.
-                let few = Goal { within_mode_us: None, from_mode_us: None, ..goal };
+                let few = Goal { within_mode_us: None, ..goal };
                 let goal = if self.takes > QUICK_TAKES || loss < 0.1 { goal } else { few };
                 self.add(Way::of(&[Stage::Opus { opus, loss }]), goal);
             }
@@ -117,7 +117,8 @@ impl Cells {
             let (takes, pause) = (self.takes.div_ceil(4), Nanos::from_millis(500));
             self.cells.push(Cell { beeps: 60, takes, pause, ..cell });
         }
-        self.add(Way::of(&[Stage::Stretch { share: 0.05 }]), Goal::NONE);
+        let stretched = self.cell(Way::of(&[Stage::Stretch { share: 0.05 }]), Goal::NONE);
+        self.cells.push(Cell { beeps: 60, takes: self.takes.div_ceil(4), ..stretched });
     }
 
     fn disturbances(&mut self) {

@@ -1,13 +1,14 @@
 //! One take of a cell: beeps rendered at known instants, sent along the way, heard as any recording is heard, and held
 //! against the truth.
 
-use jiho_analysis::arrivals::{Arrival, Recorder, Status, observe};
+use jiho_analysis::arrivals::{Arrival, CodecLag, Recorder, Status, observe_through};
 use jiho_analysis::hear::hear;
 use jiho_analysis::metrics::PairDelays;
 use jiho_analysis::signal::{Code, Programme, Signal, Waveform};
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 
 use super::Cell;
+use super::biases::Biases;
 use super::bound::bound_us;
 use super::ways::{Coding, Heard, noise_rms};
 
@@ -33,6 +34,8 @@ pub(super) struct Beep {
     pub(super) coding: Coding,
     /// Measured less true delay, in µs; the middle of the true ones, where there are several. None if missing.
     pub(super) error_us: Option<f64>,
+    /// The same for somebody who has not seen how the packets are coded.
+    pub(super) unknown_us: Option<f64>,
     /// How far from the true delays, in µs.
     pub(super) off_us: f64,
     /// Half the stated 95 % interval, in µs.
@@ -41,9 +44,21 @@ pub(super) struct Beep {
     pub(super) bound_us: Option<f64>,
 }
 
+impl Beep {
+    pub(super) const MISSING: Self = Self {
+        status: Status::Missing,
+        coding: Coding::Unknown,
+        error_us: None,
+        unknown_us: None,
+        off_us: 0.0,
+        half_us: 0.0,
+        bound_us: None,
+    };
+}
+
 impl Cell {
     /// Takes differ in codes, noise and luck.
-    pub(super) fn take(&self, index: u32) -> anyhow::Result<Take> {
+    pub(super) fn take(&self, index: u32, biases: &Biases) -> anyhow::Result<Take> {
         let speakers = usize::from(self.way.speakers);
         let first = index as usize * speakers;
         let all: Vec<Code> = Code::all().collect();
@@ -57,29 +72,41 @@ impl Cell {
         let voices = programmes.iter().map(|programme| self.voice(programme, samples)).collect();
         let heard = self.way.carry(voices, u64::from(self.seed) << 32 | u64::from(index))?;
         let detections = hear(&heard.sound, Rate::OPUS, self.family, &codes);
-        let (samples, codec_sd) = (samples as i64, self.way.codec_sd());
-        let recorder = Recorder { clock: CLOCK, clock_error: Nanos::ZERO, samples, codec_sd };
+        let samples = samples as i64;
+        let recorder = Recorder { clock: CLOCK, clock_error: Nanos::ZERO, samples, codec_sd: Nanos::ZERO };
+        let other = self.way.other_lag();
         let mut take = Take { beeps: Vec::new(), strangers: 0, drift_errors_ppm: Vec::new() };
         for (speaker, programme) in programmes.iter().enumerate() {
             let own: Vec<_> = detections.iter().copied().filter(|d| d.code == programme.code()).collect();
-            let (observations, arrivals) = observe(programme.emissions(), &own, &recorder);
+            let (known, unknown): (Vec<CodecLag>, Vec<CodecLag>) = programme
+                .emissions()
+                .iter()
+                .map(|emission| {
+                    let from = self.position(emission.at);
+                    let [known, unknown] =
+                        heard.lags(speaker, from, from + Rate::OPUS.samples(sound), self.family, biases);
+                    (known + other, unknown + other)
+                })
+                .unzip();
+            let (observations, arrivals) = observe_through(programme.emissions(), &known, &own, &recorder);
             let strange =
                 |arrival: &&Arrival| arrival.detection.is_sure() && !self.was_there(arrival, programme, &heard);
             take.strangers += arrivals.iter().filter(strange).count();
             let drift_ppm = PairDelays::of(&observations).drift_ppm;
             take.drift_errors_ppm.push(drift_ppm.map(|ppm| ppm - self.way.clock_ppm));
             let bound_us = self.way.only_noise_db().map(|db| bound_us(self.family, programme.code(), noise_rms(db)));
-            take.beeps.extend(observations.iter().map(|observation| {
+            take.beeps.extend(observations.iter().zip(known.iter().zip(&unknown)).map(|(observation, lags)| {
                 let from = self.position(observation.emission.at);
                 let to = from + Rate::OPUS.samples(sound);
                 let (low, high) = truth(&heard, from, to);
                 let coding = heard.coding(speaker, from, to);
-                let missing =
-                    Beep { status: observation.status, coding, error_us: None, off_us: 0.0, half_us: 0.0, bound_us };
+                let missing = Beep { status: observation.status, coding, bound_us, ..Beep::MISSING };
                 let Some(delay) = observation.delay else { return missing };
                 let value = micros(delay.value);
+                let error_us = value - (low + high) / 2.0;
                 Beep {
-                    error_us: Some(value - (low + high) / 2.0),
+                    error_us: Some(error_us),
+                    unknown_us: Some(error_us + micros(lags.0.bias - lags.1.bias)),
                     off_us: (low - value).max(value - high).max(0.0),
                     half_us: micros(delay.high - delay.low) / 2.0,
                     ..missing

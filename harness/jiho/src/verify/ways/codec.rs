@@ -1,18 +1,22 @@
 //! Opus, packet by packet, with losses.
 
-use jiho_proto::codec::{CodecConfig, Decoder, Encoder, FRAME_SAMPLES, OpusConfig};
+use jiho_proto::codec::{CodecConfig, Decoder, Encoder, FRAME_SAMPLES, OpusConfig, Toc};
 
 use super::luck::Luck;
-
-/// Opus' look-ahead in samples, where its coding mode is not known: between CELT's 312 and the 309.7 that a voice takes
-/// through SILK.
-pub(super) const UNKNOWN_MODE_SAMPLES: f64 = 311.0;
 
 /// What a codec made of a sound.
 pub(super) struct Coded {
     pub(super) sound: Vec<f32>,
-    /// The coding mode of every frame of 20 ms (RFC 6716, section 3.1: the configuration, 0 to 31); `None`: lost.
-    pub(super) modes: Vec<Option<u8>>,
+    /// One for each 20 ms.
+    pub(super) frames: Vec<Frame>,
+}
+
+/// What became of 20 ms of sound.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    /// How it was coded.
+    pub(super) toc: Option<Toc>,
+    pub(super) lost: bool,
 }
 
 /// Packets are lost each for itself, concealed or restored. A pause of discontinuous transmission is silence, as a
@@ -20,11 +24,13 @@ pub(super) struct Coded {
 pub(super) fn through(sound: &[f32], opus: OpusConfig, loss: f64, luck: &mut Luck) -> anyhow::Result<Coded> {
     let codec = CodecConfig::Opus(opus);
     let mut encoder = Encoder::new(&codec)?;
-    let mut payloads = Vec::with_capacity(sound.len() / FRAME_SAMPLES);
+    let (mut payloads, mut frames) = (Vec::new(), Vec::new());
     for spoken in sound.chunks_exact(FRAME_SAMPLES) {
         let mut payload = Vec::new();
         encoder.encode(spoken, &mut payload)?;
-        payloads.push((luck.unit() >= loss).then_some(payload));
+        let lost = luck.unit() < loss;
+        frames.push(Frame { toc: payload.first().copied().map(Toc), lost });
+        payloads.push((!lost).then_some(payload));
     }
     let mut decoder = Decoder::new(&codec)?;
     let (mut frame, mut heard) = (Vec::new(), Vec::with_capacity(sound.len()));
@@ -46,6 +52,5 @@ pub(super) fn through(sound: &[f32], opus: OpusConfig, loss: f64, luck: &mut Luc
         }
         heard.extend_from_slice(&frame);
     }
-    let mode = |payload: &Option<Vec<u8>>| Some(payload.as_ref()?.first()? >> 3);
-    Ok(Coded { sound: heard, modes: payloads.iter().map(mode).collect() })
+    Ok(Coded { sound: heard, frames })
 }

@@ -3,6 +3,7 @@
 mod codec;
 mod luck;
 mod noise;
+mod passage;
 mod processing;
 mod room;
 mod speech;
@@ -10,12 +11,16 @@ mod stretch;
 
 use std::fmt;
 
-use jiho_analysis::arrivals::UNKNOWN_CODEC_SD;
+use jiho_analysis::arrivals::{CodecLag, UNKNOWN_CODEC_SD};
+use jiho_analysis::signal::Family;
 use jiho_analysis::units::Nanos;
-use jiho_proto::codec::{FRAME_SAMPLES, OpusApplication, OpusConfig};
+use jiho_proto::codec::{CodecConfig, OpusApplication, OpusConfig};
 
+use super::biases::Biases;
 pub(super) use luck::Luck;
 pub(super) use noise::rms as noise_rms;
+pub(super) use passage::Coding;
+use passage::Passage;
 pub(super) use speech::{lacking, speech};
 use stretch::Step;
 
@@ -87,29 +92,6 @@ pub(super) struct Heard {
     steps: Vec<Step>,
 }
 
-/// How a codec on the way coded each frame.
-#[derive(Default)]
-struct Passage {
-    /// How late the sound came to it.
-    late_samples: f64,
-    /// By speaker, or one for all: the coding mode of each frame; `None`: the frame was lost.
-    modes: Vec<Vec<Option<u8>>>,
-}
-
-/// How a beep was coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Coding {
-    /// All of its frames in one mode (RFC 6716, section 3.1: the configuration, 0 to 31); with several codecs on the way
-    /// their modes are the digits of a number to the base of 32.
-    Mode(u32),
-    /// In several modes.
-    Changing,
-    /// Some of it was lost.
-    Damaged,
-    /// By no codec, or not known.
-    Unknown,
-}
-
 impl Way {
     /// One voice that passes these.
     pub fn of(stages: &[Stage]) -> Self {
@@ -125,13 +107,21 @@ impl Way {
         self.stages().any(|stage| matches!(stage, Stage::Speech { .. })).then(lacking).flatten()
     }
 
-    /// The standard deviation that somebody has to allow for who knows only how many codecs there are: what they add
-    /// is alike, and adds up.
-    pub(super) fn codec_sd(&self) -> Nanos {
-        let exact = |stage: &&Stage| matches!(stage, Stage::Noise { .. } | Stage::Stretch { .. });
-        let codecs = self.stages().filter(|stage| matches!(stage, Stage::Opus { .. })).count();
-        let other = usize::from(!self.stages().all(|stage| exact(&stage)));
-        Nanos(UNKNOWN_CODEC_SD.0 * codecs.max(other) as i64)
+    /// Every codec on it.
+    pub(super) fn codecs(&self) -> impl Iterator<Item = OpusConfig> + '_ {
+        self.stages().filter_map(|stage| match stage {
+            Stage::Opus { opus, .. } => Some(*opus),
+            _ => None,
+        })
+    }
+
+    /// What has to be allowed for besides codecs: what is not noise moves a beep by nobody knows how much.
+    pub(super) fn other_lag(&self) -> CodecLag {
+        let known = |stage: &Stage| {
+            matches!(stage, Stage::Noise { .. } | Stage::Opus { .. } | Stage::Headroom | Stage::Stretch { .. })
+        };
+        let sd = if self.stages().all(known) { Nanos::ZERO } else { UNKNOWN_CODEC_SD };
+        CodecLag { bias: Nanos::ZERO, sd }
     }
 
     /// How long after the direct sound its echoes come, in µs.
@@ -171,7 +161,7 @@ impl Way {
             }
             for passage in heard.codecs.drain(..) {
                 match codecs.get_mut(codec) {
-                    Some(known) => known.modes.extend(passage.modes),
+                    Some(known) => known.frames.extend(passage.frames),
                     None => codecs.push(passage),
                 }
                 codec += 1;
@@ -194,8 +184,9 @@ impl Stage {
             Self::Noise { snr_db } => noise::add(&mut sound, snr_db, luck),
             Self::Opus { opus, loss } => {
                 let coded = codec::through(&sound, opus, loss, luck)?;
-                heard.codecs.push(Passage { late_samples: heard.constant_samples, modes: vec![coded.modes] });
-                heard.constant_samples += codec::UNKNOWN_MODE_SAMPLES;
+                let late_samples = heard.constant_samples;
+                heard.codecs.push(Passage { opus, late_samples, frames: vec![coded.frames] });
+                heard.constant_samples += CodecConfig::Opus(opus).delay() as f64;
                 sound = coded.sound;
             }
             Self::Headroom => sound.iter_mut().for_each(|sample| *sample *= 0.5),
@@ -245,22 +236,14 @@ impl Heard {
         }
         coding
     }
-}
 
-impl Passage {
-    fn coding(&self, speaker: usize, from: f64, to: f64) -> Coding {
-        let Some(modes) = self.modes.get(speaker).or(self.modes.first()) else { return Coding::Unknown };
-        // What an encoder looks ahead for is in the next frame, and what was lost leaves its mark on the frame after it.
-        let frame = |at: f64| (at + self.late_samples).max(0.0) as usize / FRAME_SAMPLES;
-        let (first, last) = (frame(from), frame(to + codec::UNKNOWN_MODE_SAMPLES));
-        match modes.get(first..=last) {
-            None => Coding::Unknown,
-            Some(_) if modes[first.saturating_sub(1)..=last].contains(&None) => Coding::Damaged,
-            Some([Some(first), others @ ..]) if others.iter().all(|mode| *mode == Some(*first)) => {
-                Coding::Mode((*first).into())
-            }
-            Some(_) => Coding::Changing,
-        }
+    /// What all codecs together do to a beep between two positions of a speaker's sound: as their packets tell, and as
+    /// far as is known without them.
+    pub(super) fn lags(&self, speaker: usize, from: f64, to: f64, family: Family, biases: &Biases) -> [CodecLag; 2] {
+        self.codecs.iter().fold([CodecLag::default(); 2], |[known, unknown], codec| {
+            let Some(bias) = biases.get(family, codec.opus) else { return [known, unknown] };
+            [known + bias.lag(&codec.packets(speaker, from, to)), unknown + bias.unknown()]
+        })
     }
 }
 
