@@ -16,16 +16,17 @@ use crate::units::{Nanos, RunTime};
 
 /// Delays that are looked for. Negative ones are findings about clocks.
 const SEARCH: Range<Nanos> = Nanos::from_secs(-1)..Nanos::from_secs(60);
-/// From one beep to the next, a constant path changes its delay by less than this …
-const CORE: Nanos = Nanos::from_millis(5);
-/// … or, with some unrest in its buffer, by less than this.
-const RING: Nanos = Nanos::from_millis(15);
+/// From one beep to the next, a constant path changes its delay by less than the first of these; with some unrest in its
+/// buffer, by less than the others.
+const RINGS: [Nanos; 3] = [Nanos::from_millis(1), Nanos::from_millis(5), Nanos::from_millis(15)];
+/// Where a buffer stretches sound in time, a delay changes by less than this share of the time that passes.
+const STRETCH: f64 = 0.1;
 /// So far apart, or six times as far as usual, neighbours on a path are not alike.
 const ALIKE: Nanos = Nanos::from_millis(1);
 /// Steps of buffers: likelier than any other change of a delay.
 pub(super) const STEP: Nanos = Nanos::from_millis(500);
-/// How likely a path is to show the next beep within [`CORE`] or [`RING`].
-const HIT: [f64; 2] = [0.6, 0.1];
+/// How likely a path is to show the next beep within each of [`RINGS`] and in none before it.
+const HIT: [f64; RINGS.len()] = [0.4, 0.2, 0.1];
 /// The chance that a recording shows a path that is not there.
 const FALSE_ALARM: f64 = 1e-3;
 /// Beeps in strict rhythm meet any others in the same rhythm all the time: nothing tells their delays apart, and the
@@ -76,11 +77,13 @@ struct Search<'a> {
 /// What events are worth, as logarithms of likelihood ratios.
 #[derive(Clone, Copy, Debug)]
 struct Odds {
-    /// Within [`CORE`] and within [`RING`], by [`class`].
-    hit: [[f64; 2]; 3],
+    /// Within each of [`RINGS`], by [`class`].
+    hit: [[f64; RINGS.len()]; 3],
     miss: f64,
     begin: f64,
     step: f64,
+    /// Leaving a path and coming back to it takes two of these: together they cost as much as a step.
+    stretch: f64,
 }
 
 /// How clear a detection is.
@@ -96,6 +99,8 @@ fn class(detection: &Detection) -> usize {
 #[derive(Clone, Copy, Debug)]
 struct State {
     delay: Nanos,
+    /// When its last beep was sent.
+    at: RunTime,
     worth: f64,
     node: usize,
 }
@@ -119,9 +124,14 @@ impl Search<'_> {
             return Some(path);
         }
         // A false step has to fall on beeps that the true path lost: that bounds how many there can be.
-        let chances = missed as f64 * (self.free.len() as f64 / self.emissions.len() as f64).max(1.0);
-        let step = odds.begin.min((chances / FALSE_ALARM).ln());
-        self.most_likely(&Odds { step, ..odds })
+        let step = odds.begin.min(self.step(missed));
+        self.most_likely(&Odds { step, stretch: odds.stretch.min(step / 2.0), ..odds })
+    }
+
+    /// What a step costs if it may fall on so many beeps.
+    fn step(&self, beeps: usize) -> f64 {
+        let chances = beeps as f64 * (self.free.len() as f64 / self.emissions.len() as f64).max(1.0);
+        (chances / FALSE_ALARM).ln()
     }
 
     /// Whoever is heard in place of a lost beep lies near the path, but not on it: a hit that none of its neighbours on
@@ -161,16 +171,19 @@ impl Search<'_> {
         self.free.iter().for_each(|&d| counts[class(&self.detections[d])] += 1);
         // Another's beeps in the same rhythm meet these by chance once in so many slots; what has no rhythm, less often.
         let chance = counts.map(|count| {
-            let within = 2.0 * CORE.as_secs_f64() / spread.max(1e-9);
-            (within * (count as f64 / beeps).max(0.1)).clamp(0.001, MOST_CHANCE)
+            let density = (count as f64 / beeps).max(0.1) / spread.max(1e-9);
+            let mut inner = Nanos::ZERO;
+            RINGS.map(|ring| {
+                let within = 2.0 * (ring - std::mem::replace(&mut inner, ring)).as_secs_f64();
+                (within * density).clamp(0.0002, MOST_CHANCE)
+            })
         });
-        let ring = (RING.0 - CORE.0) as f64 / CORE.0 as f64;
-        let any: f64 = chance.iter().map(|chance| chance * (1.0 + ring)).sum();
+        let any: f64 = chance.iter().flatten().sum();
         // How clear a path's beeps are is not known beforehand: as those are that there are, but no more than one a beep.
         let likely = counts.map(|count| count.min(self.emissions.len()) as f64 + 1.0);
         let worth = |k: usize| {
             let likely = likely[k] / likely.iter().sum::<f64>();
-            [(likely * HIT[0] / chance[k]).ln(), (likely * HIT[1] / (chance[k] * ring)).ln()]
+            std::array::from_fn(|ring| (likely * HIT[ring] / chance[k][ring]).ln())
         };
         let hit = [worth(0), worth(1), worth(2)];
         let pairs: usize = (0..self.emissions.len()).map(|n| self.candidates(n).len()).sum();
@@ -181,7 +194,8 @@ impl Search<'_> {
             ..=FEW if first => -1.0,
             _ => certain.min(0.75 * most * (beeps - 1.0)).max(most),
         };
-        Odds { hit, miss: ((1.0 - HIT[0] - HIT[1]) / (1.0 - any.min(0.6))).ln(), begin, step: begin }
+        let miss = ((1.0 - HIT.iter().sum::<f64>()) / (1.0 - any.min(0.6))).ln();
+        Odds { hit, miss, begin, step: begin, stretch: self.step(self.emissions.len()) / 2.0 }
     }
 
     /// The free detections that may be of an emission.
@@ -201,7 +215,7 @@ impl Search<'_> {
         for emission in 0..self.emissions.len() {
             // Whatever is worth less than a step from the best is never the best place to step from.
             let strong: Vec<State> =
-                states.iter().filter(|s| s.worth - odds.step > idle - odds.begin).copied().collect();
+                states.iter().filter(|s| s.worth - odds.step.min(odds.stretch) > idle - odds.begin).copied().collect();
             let mut next: Vec<State> = Vec::new();
             for &detection in self.candidates(emission) {
                 let delay = self.times[detection] - self.emissions[emission].at;
@@ -212,18 +226,22 @@ impl Search<'_> {
                         best = (worth, Some(state.node), true);
                     }
                 };
-                let near = states.partition_point(|state| state.delay < delay - RING);
-                for state in states[near..].iter().take_while(|state| state.delay <= delay + RING) {
-                    let ring = usize::from((state.delay - delay).abs() > CORE);
+                let widest = RINGS[RINGS.len() - 1];
+                let near = states.partition_point(|state| state.delay < delay - widest);
+                for state in states[near..].iter().take_while(|state| state.delay <= delay + widest) {
+                    let apart = (state.delay - delay).abs();
+                    let ring = RINGS.iter().position(|&ring| apart <= ring).unwrap_or(RINGS.len() - 1);
                     offer(state.worth + hit[ring], state);
                 }
                 for state in strong.iter().filter(|state| (state.delay - delay).abs() <= STEP) {
-                    offer(state.worth - odds.step, state);
+                    let passed = self.emissions[emission].at - state.at;
+                    let stretched = (state.delay - delay).abs().as_secs_f64() <= STRETCH * passed.as_secs_f64();
+                    offer(state.worth - if stretched { odds.stretch } else { odds.step }, state);
                 }
                 let (worth, before, goes_on) = best;
                 nodes.push(Node { emission, detection, before, goes_on });
                 let worth = worth - self.unlikeliness(detection, delay);
-                next.push(State { delay, worth, node: nodes.len() - 1 });
+                next.push(State { delay, at: self.emissions[emission].at, worth, node: nodes.len() - 1 });
             }
             next.extend(states.iter().map(|state| State { worth: state.worth + odds.miss, ..*state }));
             if let Some(best) = next.iter().max_by(|a, b| a.worth.total_cmp(&b.worth)).filter(|b| b.worth > idle) {
