@@ -35,7 +35,8 @@ pub struct Hearing {
     stream: Stream,
     scanners: Vec<Scanner>,
     cancellation: Cancellation,
-    splicing: Splicing,
+    /// Parts of a tone fit anywhere: only coded beeps are looked at.
+    splicing: Option<Splicing>,
     /// Samples of the recording that have been taken.
     taken: usize,
 }
@@ -62,7 +63,9 @@ impl Hearing {
         let decimated_hz = rate.hz() / bank.decimation() as f64;
         let terms = bank.template_len();
         let scanner = |_| Scanner::new(decimated_hz, terms, family.is_coded());
-        let splicing = Splicing::new(decimated_hz, (0..codes.len()).map(|code| bank.template(code)).collect());
+        let splicing = family
+            .is_coded()
+            .then(|| Splicing::new(decimated_hz, (0..codes.len()).map(|code| bank.template(code)).collect()));
         Self {
             family,
             codes: codes.to_vec(),
@@ -137,7 +140,7 @@ impl Hearing {
         let heard = self.cancellation.resolve(scanned, &self.scanners, &self.stream, &mut self.bank).into_iter();
         let mark = self.mark_samples;
         let detection = |(code, heard): (usize, Heard)| {
-            let splice = self.splicing.find(code, &heard, &self.stream);
+            let splice = self.splicing.as_ref().and_then(|splicing| splicing.find(code, &heard, &self.stream));
             Detection {
                 splice: splice.map(|splice| splice.scaled(decimation, mark)),
                 ..heard.detection(self.codes[code], decimation, mark, terms)
@@ -151,7 +154,8 @@ impl Hearing {
         let needed = self.cancellation.needed().min(scanned);
         self.scanners.iter_mut().for_each(|scanner| scanner.forget_before(needed));
         let searched = self.scanners.iter().map(|scanner| -scanner.rival_lags(0)[0].start).max().unwrap_or(0);
-        self.stream.forget_before(needed.saturating_sub(searched.max(self.splicing.reach())));
+        self.stream
+            .forget_before(needed.saturating_sub(searched.max(self.splicing.as_ref().map_or(0, Splicing::reach))));
         detections
     }
 }
