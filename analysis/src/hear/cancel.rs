@@ -122,7 +122,11 @@ impl Cancellation {
         }
         for n in 0..believed.len() {
             let Believed { place, code, heard } = believed[n];
-            if heard.peak_ratio() < CLEAR_RATIO && believed.iter().any(|other| other.code != code) {
+            // What a codec made of one code throws faint shadows of others: outside of crowds they have to stand out as
+            // they are, for what is left without it has shadows only.
+            let is_faint = heard.value.powi(2) < ECHO_SCORE.powi(2) * heard.energy && believed.len() < CROWD;
+            let is_clear = heard.peak_ratio() >= CLEAR_RATIO;
+            if !is_clear && !is_faint && believed.iter().any(|other| other.code != code) {
                 believed[n].heard.rival = self.rival(code, group[place].1.index, &believed, &scanners[code]);
             }
         }
