@@ -4,7 +4,7 @@
 
 use jiho_analysis::arrivals::{Observation, Reason, Recorder, Status, observe};
 use jiho_analysis::hear::{Detection, Splice};
-use jiho_analysis::signal::{Code, Emission, Schedule};
+use jiho_analysis::signal::{Cadence, Code, Emission, Schedule};
 use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use proptest::prelude::*;
 use rand_core::{Rng, SeedableRng};
@@ -23,6 +23,7 @@ fn emissions(slots: u32, key: u64) -> Vec<Emission> {
         period: Nanos::from_secs(1),
         spread: Nanos::from_millis(300),
         slots,
+        cadence: Cadence::Every,
         turns: 1,
         turn: 0,
         key,

@@ -142,7 +142,7 @@ fn explain_missing(observations: &mut [Observation], arrivals: &[Arrival], recor
 mod tests {
     use super::*;
     use crate::arrivals::ArrivalKind;
-    use crate::signal::{Code, Schedule};
+    use crate::signal::{Cadence, Code, Schedule};
     use crate::units::{Rate, SampleClock};
 
     fn emissions(slots: u32) -> Vec<Emission> {
@@ -151,6 +151,7 @@ mod tests {
             period: Nanos::from_secs(1),
             spread: Nanos::from_millis(300),
             slots,
+            cadence: Cadence::Every,
             turns: 1,
             turn: 0,
             key: Schedule::TOGETHER,

@@ -17,7 +17,7 @@ pub use describe::{CrossPeak, Description, SideLobe};
 pub use noise::Noise;
 pub use pilot::Pilot;
 pub use programme::{Programme, Signal};
-pub use schedule::{Emission, Schedule};
+pub use schedule::{Cadence, Emission, Schedule};
 pub use tones::Tones;
 pub use voiced::Voiced;
 

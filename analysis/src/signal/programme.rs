@@ -1,6 +1,6 @@
 //! What one speaker plays through a run.
 
-use super::{Code, Emission, Family, Pilot, Schedule, Waveform};
+use super::{Cadence, Code, Emission, Family, Pilot, Schedule, Waveform};
 use crate::units::{MediaTime, Nanos, RunTime, SampleClock};
 
 /// Which time signal is played, and in what rhythm.
@@ -15,16 +15,23 @@ pub struct Signal {
     /// All speakers sound at the same instants, told apart by code alone. Ignored by signals without a code, whose
     /// speakers take turns.
     pub together: bool,
+    /// Which periods have a beep.
+    pub cadence: Cadence,
 }
 
 impl Signal {
     /// The default: a coded voice of 200 ms once a second, everybody at the same instants.
-    pub const VOICED: Self =
-        Self { family: Family::Voiced, period: Nanos::from_secs(1), spread: Nanos::from_millis(300), together: true };
+    pub const VOICED: Self = Self {
+        family: Family::Voiced,
+        period: Nanos::from_secs(1),
+        spread: Nanos::from_millis(300),
+        together: true,
+        cadence: Cadence::Every,
+    };
 
     /// A pilot, whose marks are its seconds.
     pub const PILOT: Self =
-        Self { family: Family::Pilot, period: Pilot::MARK_EVERY, spread: Nanos::ZERO, together: true };
+        Self { family: Family::Pilot, period: Pilot::MARK_EVERY, spread: Nanos::ZERO, ..Self::VOICED };
 
     /// The programmes of all speakers, in the order of `codes`, for beeps whose whole sound lies between `start` and
     /// `start + duration`.
@@ -41,6 +48,7 @@ impl Signal {
                     period: self.period,
                     spread: self.spread,
                     slots: slots.clamp(0, i64::from(u32::MAX)) as u32,
+                    cadence: self.cadence,
                     turns: if takes_turns { codes.len() as u32 } else { 1 },
                     turn: if takes_turns { turn } else { 0 },
                     key: if self.together { Schedule::TOGETHER } else { Schedule::own_key(code) },
@@ -146,7 +154,8 @@ mod tests {
 
     #[test]
     fn time_signals_without_codes_take_turns() {
-        let signal = Signal { family: Family::Jiho, period: Nanos::from_secs(10), spread: Nanos::ZERO, together: true };
+        let signal =
+            Signal { family: Family::Jiho, period: Nanos::from_secs(10), spread: Nanos::ZERO, ..Signal::VOICED };
         let codes = [Code::new(0).unwrap(), Code::new(1).unwrap()];
         let programmes = signal.programmes(&codes, RunTime::START, Nanos::from_secs(40));
         let marks = |n: usize| programmes[n].emissions().iter().map(|e| e.at.0 / 1_000_000_000).collect::<Vec<_>>();

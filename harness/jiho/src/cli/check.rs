@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use jiho_analysis::signal::{Family, Signal as Rhythm};
+use jiho_analysis::signal::{Cadence, Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 
 use super::{Format, print};
@@ -87,7 +87,7 @@ impl Summary<'_> {
 }
 
 fn signal(signal: &Signal) -> String {
-    let Rhythm { family, period, spread, together } = signal.into();
+    let Rhythm { family, period, spread, together, cadence } = signal.into();
     let [period, spread] = [period, spread].map(duration_text);
     if !family.is_coded() {
         return format!("{family}: a mark in each {period}, speakers taking turns");
@@ -96,7 +96,11 @@ fn signal(signal: &Signal) -> String {
         return format!("{family}: goes on throughout, and is measured at each second");
     }
     let instants = if together { "everybody at the same instants" } else { "each at its own instants" };
-    format!("{family}: a beep in each {period}, within its first {spread}, {instants}")
+    let each = match cadence {
+        Cadence::Every => format!("each {period}"),
+        Cadence::Jiho => format!("the last three and the first of ten times {period}"),
+    };
+    format!("{family}: a beep in {each}, within its first {spread}, {instants}")
 }
 
 fn codec(codec: &Codec) -> String {

@@ -35,7 +35,8 @@ enum Action {
   jiho signal render --out ana.wav
   jiho signal render --code 1 --duration 1m --rate 44100 --out ben.wav
   jiho signal render --family noise_robust --out noise.wav
-  jiho signal render --family jiho --out jiho.wav")]
+  jiho signal render --family jiho --out jiho.wav
+  jiho signal render --cadence jiho --duration 1m --out coded-jiho.wav")]
 struct RenderArgs {
     /// The family of time signals.
     #[arg(long, value_enum, default_value_t)]
@@ -46,6 +47,9 @@ struct RenderArgs {
     /// Beeps at the speaker's own instants; without it, at those that all speakers of a chorus share.
     #[arg(long)]
     apart: bool,
+    /// Of coded signals: a beep every second, or the three and the mark of the Japanese time signal, each ten seconds.
+    #[arg(long, value_enum, default_value_t)]
+    cadence: Cadence,
     /// The length of the file, with its unit. All beeps are whole.
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     duration: Nanos,
@@ -58,6 +62,24 @@ struct RenderArgs {
     /// Replace a file that exists.
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Cadence {
+    /// Each second.
+    #[default]
+    Every,
+    /// Three beeps, and one on the tenth second.
+    Jiho,
+}
+
+impl From<Cadence> for signal::Cadence {
+    fn from(cadence: Cadence) -> Self {
+        match cadence {
+            Cadence::Every => Self::Every,
+            Cadence::Jiho => Self::Jiho,
+        }
+    }
 }
 
 /// Say in figures what a time signal is: how long and loud, in which band, how exactly it can be placed in time, and with
@@ -198,7 +220,8 @@ fn refuse_to_replace(file: &Path, force: bool) -> Result<(), UsageError> {
 
 fn programme(args: &RenderArgs) -> Result<Programme, UsageError> {
     let signal = Rhythm::from(&Signal::of(args.family.into()));
-    let signal = Rhythm { together: signal.together && !args.apart, ..signal };
+    let cadence = if signal.family.is_coded() { args.cadence.into() } else { signal.cadence };
+    let signal = Rhythm { together: signal.together && !args.apart, cadence, ..signal };
     let mut programmes = signal.programmes(&[args.code], RunTime::START, args.duration);
     programmes.pop().filter(|programme| !programme.emissions().is_empty()).ok_or_else(|| {
         let duration = duration_text(args.duration);

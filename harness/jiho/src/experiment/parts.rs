@@ -1,6 +1,6 @@
 //! The parts of an experiment that mean the same in the file and in its effective form.
 
-use jiho_analysis::signal::{Family, Signal as Rhythm};
+use jiho_analysis::signal::{Cadence, Family, Signal as Rhythm};
 use jiho_analysis::units::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -99,11 +99,11 @@ impl From<&Signal> for Rhythm {
         let family = signal.family();
         match signal {
             Signal::Voiced(coded) | Signal::VoicedRobust(coded) | Signal::Noise(coded) | Signal::NoiseRobust(coded) => {
-                let CodedSignal { period, spread, together } = *coded;
-                Self { family, period, spread, together }
+                let CodedSignal { period, spread, together, cadence } = *coded;
+                Self { family, period, spread, together, cadence }
             }
             Signal::Jiho(tones) | Signal::Bbc(tones) => {
-                Self { family, period: tones.cycle, spread: Nanos::ZERO, together: false }
+                Self { family, period: tones.cycle, spread: Nanos::ZERO, together: false, ..Self::VOICED }
             }
             Signal::Pilot(PilotSignal {}) => Self::PILOT,
         }
@@ -122,12 +122,14 @@ pub struct CodedSignal {
     pub spread: Nanos,
     /// All speakers sound at the same instants.
     pub together: bool,
+    /// Which periods have a beep: every one, or, as the Japanese time signal has it, the last three and the first of ten.
+    pub cadence: Cadence,
 }
 
 impl Default for CodedSignal {
     fn default() -> Self {
-        let Rhythm { period, spread, together, .. } = Rhythm::VOICED;
-        Self { period, spread, together }
+        let Rhythm { period, spread, together, cadence, .. } = Rhythm::VOICED;
+        Self { period, spread, together, cadence }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiho_analysis::signal::Family;
+use jiho_analysis::signal::{Cadence, Family};
 use jiho_analysis::units::{Nanos, RunTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -130,10 +130,9 @@ fn direction() -> impl Strategy<Value = Direction> {
 }
 
 fn signal() -> impl Strategy<Value = Signal> {
-    let coded = (nanos(1000), nanos(5000), any::<bool>()).prop_map(|(spread, more, together)| CodedSignal {
-        period: Nanos::from_millis(400) + spread + more,
-        spread,
-        together,
+    let cadence = prop_oneof![Just(Cadence::Every), Just(Cadence::Jiho)];
+    let coded = (nanos(1000), nanos(5000), any::<bool>(), cadence).prop_map(|(spread, more, together, cadence)| {
+        CodedSignal { cadence, period: Nanos::from_millis(400) + spread + more, spread, together }
     });
     let tones = (6..60i64).prop_map(|cycle| TonesSignal { cycle: Nanos::from_secs(cycle) });
     prop_oneof![

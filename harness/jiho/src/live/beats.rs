@@ -40,6 +40,7 @@ pub(super) fn programme(
         period: signal.period,
         spread: signal.spread,
         slots: u32::try_from(slots).unwrap_or(u32::MAX),
+        cadence: signal.cadence,
         turns: 1,
         turn: 0,
         key: if signal.together { Schedule::TOGETHER } else { Schedule::own_key(code) },

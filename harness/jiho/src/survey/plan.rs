@@ -97,6 +97,7 @@ fn in_turns(rhythm: &Rhythm, start: RunTime, each: Nanos) -> Vec<Programme> {
                 period: rhythm.period,
                 spread: rhythm.spread,
                 slots: u32::try_from(each.0 / rhythm.period.0).unwrap_or(u32::MAX),
+                cadence: rhythm.cadence,
                 turns,
                 turn,
                 key: Schedule::TOGETHER,

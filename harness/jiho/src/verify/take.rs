@@ -65,7 +65,7 @@ impl Cell {
         let codes: Vec<Code> = (first..first + speakers).map(|n| all[n % all.len()]).collect();
         let sound = Waveform::new(self.family, codes[0]).after_mark();
         let period = SPREAD + sound + self.pause;
-        let signal = Signal { family: self.family, period, spread: SPREAD, together: true };
+        let signal = Signal { family: self.family, period, spread: SPREAD, ..Signal::VOICED };
         let duration = Nanos(period.0 * i64::from(self.beeps));
         let programmes = signal.programmes(&codes, RunTime::START, duration);
         let samples = Rate::OPUS.samples(duration + Nanos::from_secs(1)) as usize / 960 * 960;

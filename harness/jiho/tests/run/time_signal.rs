@@ -54,3 +54,23 @@ fn time_signals_of_tones_stay_within_their_intervals_when_packets_are_lost() {
     let ran = run(&experiment("jiho", OPUS, "loss = \"1%\"\njitter.normal = \"2ms\""), &["--on", "sim"]);
     assert_each_within_its_interval(&ran, OPUS_LOOKAHEAD_NS);
 }
+
+/// The mark of a person's time signal, and of every code's: what a person hears as three beeps and a mark tells the delay of
+/// each speaker, though all sound at once and a second apart.
+#[test]
+fn the_cadence_of_the_time_signal_with_coded_voices_gives_the_delay() {
+    let room = experiment("voiced", L16, "loss = \"2%\"").replace("cycle = \"10s\"", "cadence = \"jiho\"");
+    let ran = run(&room, &["--on", "sim"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ways = Ways::of(&ran);
+    let emissions = ran.emissions();
+    assert_eq!(emissions.len(), 2 * (1 + 6 * 4), "one at the start, and four in each ten seconds");
+    let heard: Vec<_> = ran.delays().into_iter().filter(|row| row.status == "heard").collect();
+    assert!(heard.len() > 90, "{} of 100", heard.len());
+    for row in &heard {
+        let sent = emissions.iter().find(|e| (&e.speaker, e.beep) == (&row.speaker, row.beep)).unwrap();
+        let (least, greatest) = ways.of_beep(&row.speaker, &row.recorder, sent.sent_ns).delay_ns.unwrap();
+        let delay = row.delay_ns.unwrap();
+        assert!((least - 1_000_000..=greatest + 1_000_000).contains(&delay), "not {least} to {greatest} ns: {row:?}");
+    }
+}
