@@ -66,9 +66,10 @@ fn the_fast_path_gives_the_oracles_scores() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
+    /// From 5 ms on: of a peak at the very edge of a recording one side is missing.
     #[test]
     fn a_clean_beep_is_found_within_a_hundredth_of_a_sample(
-        family in coded_family(), position in 0.0f64..90_000.0, number in 0u8..64, gain in 0.02f32..2.0, inverted: bool,
+        family in coded_family(), position in 240.0f64..90_000.0, number in 0u8..64, gain in 0.02f32..2.0, inverted: bool,
         rate in prop_oneof![Just(48_000u32), Just(44_100), Just(16_000), Just(32_000), Just(96_000), Just(22_050)],
     ) {
         let rate = Rate(rate);
