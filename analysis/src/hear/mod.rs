@@ -22,14 +22,18 @@ use crate::units::Rate;
 use bank::Bank;
 use cancel::Cancellation;
 use heard::Heard;
-use scan::Scanner;
+use scan::{MARGIN, Scanner};
 use splice::Splicing;
 use stream::Stream;
+
+/// Lags before a recording's first sample: more than a peak is refined by.
+const LAGS_BEFORE: usize = 2 * MARGIN;
 
 /// Listens to one channel of a recording, as a stream: memory does not grow with its length.
 pub struct Hearing {
     family: Family,
     codes: Vec<Code>,
+    /// How far behind lag 0 of a beep that begins there its mark is in the recording.
     mark_samples: f64,
     bank: Bank,
     stream: Stream,
@@ -66,10 +70,13 @@ impl Hearing {
         let splicing = family
             .is_coded()
             .then(|| Splicing::new(decimated_hz, (0..codes.len()).map(|code| bank.template(code)).collect()));
+        // Before the recording there was silence: the peak of a beep that begins with it has two sides nonetheless.
+        let before_recording = LAGS_BEFORE * bank.decimation();
+        bank.append(&vec![0.0; before_recording]);
         Self {
             family,
             codes: codes.to_vec(),
-            mark_samples: before.first().map_or(0.0, |&before| rate.samples(before)),
+            mark_samples: before.first().map_or(0.0, |&before| rate.samples(before)) - before_recording as f64,
             scanners: codes.iter().map(scanner).collect(),
             stream: Stream::new(),
             cancellation: Cancellation::new(terms),
@@ -102,7 +109,7 @@ impl Hearing {
     /// Ends the recording, as if it went on in silence, and gives the rest.
     pub fn finish(mut self) -> Vec<Detection> {
         let silence = vec![0.0; self.bank.step()];
-        let lags = (self.taken / self.bank.decimation()) as i64;
+        let lags = (LAGS_BEFORE + self.taken / self.bank.decimation()) as i64;
         let mut detections = Vec::new();
         while self.scanned() < lags {
             detections.extend(self.push(&silence));

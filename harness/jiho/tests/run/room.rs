@@ -119,7 +119,6 @@ pub(crate) struct Arrival {
     pub(crate) beep: Option<u32>,
     pub(crate) arrival_ns: i64,
     pub(crate) rank: u32,
-    pub(crate) kind: String,
 }
 
 #[derive(Debug, Deserialize)]
