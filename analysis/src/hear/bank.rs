@@ -21,14 +21,12 @@ const LEAST_RATE_HZ: u32 = 11_900;
 const TEMPLATES_PER_BLOCK: f64 = 4.25;
 const LEAST_BLOCK: usize = 4096;
 
-/// Correlates a stream with templates, two blocks at a time.
+/// Correlates recordings with templates, two blocks at a time.
 pub(super) struct Bank {
     decimation: usize,
     template_len: usize,
     /// Per template, conjugated and scaled: its product with a block's spectrum gives `Σ x·t / ‖t‖`.
     templates: Vec<Spectrum>,
-    /// Samples that are not yet transformed.
-    input: Vec<f32>,
     forward: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn Fft<f32>>,
     /// Of the last two blocks.
@@ -62,7 +60,6 @@ impl Bank {
             decimation,
             template_len,
             templates: Vec::new(),
-            input: Vec::new(),
             spectrum: Spectrum { rising: vec![zero; decimated / 2], negative: vec![zero; decimated / 2 - 1] },
             block: vec![zero; forward.len()],
             output: vec![zero; decimated],
@@ -110,22 +107,23 @@ impl Bank {
         (self.block.len(), self.output.len())
     }
 
-    /// Takes samples of the recording.
-    pub(super) fn append(&mut self, samples: &[f32]) {
-        self.input.extend_from_slice(samples);
+    /// How many samples two blocks need.
+    pub(super) fn needed(&self) -> usize {
+        self.hop() * self.decimation + self.block.len()
     }
 
-    /// Transforms the next two blocks, if all of their samples are there.
-    pub(super) fn advance(&mut self) -> bool {
-        let hop = self.hop() * self.decimation;
-        if self.input.len() < hop + self.block.len() {
+    /// Transforms the next two blocks of a recording, if all of their samples are there, and drops those that no later
+    /// block needs.
+    pub(super) fn advance(&mut self, input: &mut Vec<f32>) -> bool {
+        if input.len() < self.needed() {
             return false;
         }
-        for (bin, (&re, &im)) in self.block.iter_mut().zip(self.input.iter().zip(&self.input[hop..])) {
+        let hop = self.hop() * self.decimation;
+        for (bin, (&re, &im)) in self.block.iter_mut().zip(input.iter().zip(&input[hop..])) {
             *bin = Complex32 { re, im };
         }
         self.transform();
-        self.input.drain(..2 * hop);
+        input.drain(..2 * hop);
         true
     }
 

@@ -27,40 +27,31 @@ const CLEAR_RATIO: f64 = 3.0;
 /// be kept does not grow.
 const LONGEST_GROUP: i64 = 8;
 
+/// The same for all ears that listen for the same codes.
 pub(super) struct Cancellation {
     /// At the decimated rate.
     template_len: i64,
-    pending: Vec<(usize, Candidate)>,
     /// By code that sounds: what it adds to each code's correlation, at lags from −`template_len` on.
     cross: BTreeMap<usize, Vec<Vec<f32>>>,
 }
 
 impl Cancellation {
     pub(super) fn new(template_len: usize) -> Self {
-        Self { template_len: template_len as i64, pending: Vec::new(), cross: BTreeMap::new() }
+        Self { template_len: template_len as i64, cross: BTreeMap::new() }
     }
 
-    pub(super) fn add(&mut self, code: usize, candidate: Candidate) {
-        self.pending.push((code, candidate));
-    }
-
-    /// The lag from which on the correlations are still needed.
-    pub(super) fn needed(&self) -> i64 {
-        self.pending.iter().map(|(_, candidate)| candidate.index).min().unwrap_or(i64::MAX)
-    }
-
-    /// Gives the candidates that no later one can overlap, refined, in order of time; all have been added whose lag is
-    /// below `scanned`.
+    /// Takes those of an ear's candidates out of `pending` that no later one can overlap, and gives them refined, in
+    /// order of time; all are there whose lag is below `scanned`.
     pub(super) fn resolve(
         &mut self,
+        pending: &mut Vec<(usize, Candidate)>,
         scanned: i64,
         scanners: &[Scanner],
         stream: &Stream,
         bank: &mut Bank,
     ) -> Vec<(usize, Heard)> {
-        self.pending.sort_by_key(|(code, candidate)| (candidate.index, *code));
+        pending.sort_by_key(|(code, candidate)| (candidate.index, *code));
         let mut resolved = Vec::new();
-        let mut pending = std::mem::take(&mut self.pending);
         let mut start = 0;
         while start < pending.len() {
             let length = self.group_length(&pending[start..]);
@@ -72,7 +63,7 @@ impl Cancellation {
             resolved.extend(self.resolve_group(group, scanners, stream, bank));
             start += length;
         }
-        self.pending = pending.split_off(start);
+        pending.drain(..start);
         resolved
     }
 
