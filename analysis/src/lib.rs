@@ -4,6 +4,7 @@ pub mod align;
 pub mod arrivals;
 pub mod hear;
 pub mod metrics;
+pub mod roles;
 pub mod signal;
 pub mod stats;
 pub mod track;

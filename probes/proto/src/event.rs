@@ -1,5 +1,6 @@
 //! What an engine reports about itself: the raw material of `events.csv` and `packets.csv`.
 
+use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,13 @@ pub enum Event {
         clock: SampleClock,
         /// The stream's identifier in RTP.
         ssrc: u32,
+    },
+    /// The mouth goes on capturing, and sends nothing: somebody was muted or demoted.
+    MouthPaused,
+    /// The mouth sends again.
+    MouthResumed {
+        /// The position of the first sample that is sent.
+        from: MediaTime,
     },
     /// The ear plays from now on; its sample 0 is at the clock's start.
     EarOpened {
@@ -54,6 +62,24 @@ pub enum Event {
         /// In words.
         reason: String,
     },
+    /// A step of a change of somebody's role.
+    Step(StepTaken),
+}
+
+/// A step of a change of somebody's role, as one of those who take part in it sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepTaken {
+    /// The relay's number for the change, from 1; `None` for joining and leaving, which need no command, and as long
+    /// as the relay has not said.
+    pub number: Option<u32>,
+    /// What changes.
+    pub change: Change,
+    /// For whom: a name in the room.
+    pub subject: String,
+    /// How far it has got.
+    pub step: Step,
+    /// What the step's documentation says; else empty.
+    pub detail: String,
 }
 
 /// A media packet as its sender sees it.

@@ -125,7 +125,13 @@ async fn play_into(
 
 async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> anyhow::Result<()> {
     let mut stream = system().record(&request(sound, record.clock))?;
-    let ear = Participant { name: sound.name.clone(), role: Role::Listener, programme: None, clock_error: START_ERROR };
+    let ear = Participant {
+        name: sound.name.clone(),
+        role: Role::Listener,
+        programme: None,
+        speaks_later: false,
+        clock_error: START_ERROR,
+    };
     let keeper = Keeper::start(&record.folder, &record.run.run_id, record.clock.started_unix_ns(), vec![ear])?;
     let recorded = fetch(sound, record, interrupt, stream.as_mut(), &keeper).await;
     drop(stream);

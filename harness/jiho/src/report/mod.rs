@@ -9,6 +9,7 @@ pub mod breaks;
 pub mod delays;
 pub mod differences;
 pub mod emissions;
+pub mod events;
 pub mod packets;
 pub mod pairs;
 pub mod run_json;

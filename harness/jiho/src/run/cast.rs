@@ -60,6 +60,7 @@ impl Member {
             name: self.name.clone(),
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
+            speaks_later: self.role == Role::Listener,
             clock_error: Nanos::ZERO,
         }
     }

@@ -80,6 +80,11 @@ impl Folder {
         self.0.join("packets.csv")
     }
 
+    /// Comings and goings, and the steps of role changes.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.csv")
+    }
+
     /// Detections in recordings.
     pub fn arrivals(&self) -> PathBuf {
         self.0.join("arrivals.csv")

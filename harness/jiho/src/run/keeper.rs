@@ -1,4 +1,4 @@
-//! Keeps what engines hand out: recordings, beeps sent, packets. One thread writes all of it, behind a queue: engines
+//! Keeps what engines hand out: recordings, beeps sent, packets, changes of roles. One thread writes all of it, behind a queue: engines
 //! wait for the disk only while that is full, which is counted. Rows are on disk about when they become known.
 
 use std::collections::BTreeMap;
@@ -10,15 +10,17 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use jiho_analysis::arrivals::Role;
+use jiho_analysis::roles::Step;
 use jiho_analysis::signal::{Code, Emission};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::ear_file::EarFile;
 use jiho_drivers::sidecar::Sidecar;
-use jiho_proto::event::{Event, Playout, SentPacket};
+use jiho_proto::event::{Event, Playout, SentPacket, StepTaken};
 use jiho_proto::records::{KeepError, Records};
 
 use super::folder::Folder;
 use crate::report::emissions::EmissionRow;
+use crate::report::events::EventRow;
 use crate::report::packets::{PacketRow, Tap};
 use crate::report::run_json::Late;
 use crate::report::table::Table;
@@ -37,6 +39,9 @@ pub struct Participant {
     pub role: Role,
     /// What a speaker plays.
     pub programme: Option<(Code, Vec<Emission>)>,
+    /// Its mouth opens in the middle of the run because it is meant to: it joins late or is promoted. What was due
+    /// before was not to be sounded, and is no flaw.
+    pub speaks_later: bool,
     /// Bound of the error of its ear's and its mouth's clocks: nothing for virtual ones.
     pub clock_error: Nanos,
 }
@@ -65,8 +70,16 @@ pub struct Kept {
 #[derive(Debug)]
 enum Note {
     Ear(usize, MediaTime, Vec<f32>),
-    Event(usize, RunTime, Event),
+    Event(Author, RunTime, Event),
     End,
+}
+
+/// Whose event it is.
+#[derive(Clone, Debug)]
+enum Author {
+    Participant(usize),
+    /// Somebody who neither speaks nor hears, such as a relay: the name.
+    Staff(Arc<str>),
 }
 
 impl Keeper {
@@ -87,6 +100,7 @@ impl Keeper {
             started_unix_ns,
             emissions: Table::create(&folder.emissions())?,
             packets: Table::create(&folder.packets())?,
+            events: Table::create(&folder.events())?,
             talkers: BTreeMap::new(),
             flushed: RunTime::START,
             kept: Kept::default(),
@@ -101,7 +115,16 @@ impl Keeper {
 
     /// What the engine of a participant writes to.
     pub fn records(&self, participant: usize) -> Box<dyn Records> {
-        Box::new(Pen { participant, notes: self.notes.clone(), stalls: self.stalls.clone() })
+        self.pen(Author::Participant(participant))
+    }
+
+    /// What the engine of somebody writes to who neither speaks nor hears: a relay, or the moderator.
+    pub fn staff(&self, name: &str) -> Box<dyn Records> {
+        self.pen(Author::Staff(name.into()))
+    }
+
+    fn pen(&self, author: Author) -> Box<dyn Records> {
+        Box::new(Pen { author, notes: self.notes.clone(), stalls: self.stalls.clone() })
     }
 
     /// Completes all files.
@@ -118,7 +141,7 @@ impl Keeper {
 }
 
 struct Pen {
-    participant: usize,
+    author: Author,
     notes: SyncSender<Note>,
     stalls: Arc<AtomicU64>,
 }
@@ -139,11 +162,14 @@ impl Pen {
 
 impl Records for Pen {
     fn ear(&mut self, first: MediaTime, samples: &[f32]) -> Result<(), KeepError> {
-        self.write(Note::Ear(self.participant, first, samples.to_vec()))
+        match self.author {
+            Author::Participant(who) => self.write(Note::Ear(who, first, samples.to_vec())),
+            Author::Staff(_) => Ok(()),
+        }
     }
 
     fn event(&mut self, at: RunTime, event: Event) -> Result<(), KeepError> {
-        self.write(Note::Event(self.participant, at, event))
+        self.write(Note::Event(self.author.clone(), at, event))
     }
 }
 
@@ -153,6 +179,7 @@ struct Writer {
     started_unix_ns: i64,
     emissions: Table<EmissionRow>,
     packets: Table<PacketRow>,
+    events: Table<EventRow>,
     /// Names of streams.
     talkers: BTreeMap<u32, String>,
     flushed: RunTime,
@@ -173,6 +200,14 @@ impl Desk {
     fn new(who: Participant) -> Self {
         Self { who, ear: None, mouth: None, sent: 0 }
     }
+
+    /// What was due while the mouth sent nothing was not sounded.
+    fn skip_until(&mut self, resumed: MediaTime) {
+        if let (Some(mouth), Some((_, emissions))) = (self.mouth, &self.who.programme) {
+            let silent = emissions.partition_point(|emission| emission.at < mouth.time(resumed));
+            self.sent = self.sent.max(silent);
+        }
+    }
 }
 
 impl Writer {
@@ -191,7 +226,7 @@ impl Writer {
                         ear.write(first, &samples)?;
                     }
                 }
-                Note::Event(who, at, event) => self.event(who, at, event)?,
+                Note::Event(author, at, event) => self.event(&author, at, event)?,
                 Note::End => break,
             }
         }
@@ -203,12 +238,48 @@ impl Writer {
         for ear in self.desks.iter_mut().filter_map(|desk| desk.ear.take()) {
             closed = closed.and(ear.finish().map(drop).map_err(anyhow::Error::from));
         }
-        self.emissions.flush()?;
-        self.packets.flush()?;
+        self.flush()?;
         closed
     }
 
-    fn event(&mut self, who: usize, at: RunTime, event: Event) -> anyhow::Result<()> {
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.emissions.flush()?;
+        self.packets.flush()?;
+        Ok(self.events.flush()?)
+    }
+
+    fn event(&mut self, author: &Author, at: RunTime, event: Event) -> anyhow::Result<()> {
+        let node = match author {
+            Author::Participant(who) => &*self.desks[*who].who.name,
+            Author::Staff(name) => name,
+        };
+        if let Some(row) = EventRow::of(&self.run_id, node, at.0, &event) {
+            self.events.row(&row)?;
+        }
+        match author {
+            Author::Participant(who) => self.of_participant(*who, event)?,
+            Author::Staff(name) => self.of_staff(name, event),
+        }
+        if at - self.flushed >= FLUSH_EVERY {
+            self.flushed = at;
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// What a command came to that was given in vain is as much a failure as somebody's early end.
+    fn of_staff(&mut self, name: &str, event: Event) {
+        match event {
+            Event::Failed { reason } => self.kept.failures.push((name.to_owned(), reason)),
+            Event::Step(StepTaken { change, subject, step: Step::Failed, detail, .. }) => {
+                let reason = format!("{} {subject}: {detail}", change.name());
+                self.kept.failures.push((name.to_owned(), reason));
+            }
+            _ => {}
+        }
+    }
+
+    fn of_participant(&mut self, who: usize, event: Event) -> anyhow::Result<()> {
         let desk = &mut self.desks[who];
         match event {
             Event::Joined => self.kept.joined.push(desk.who.name.clone()),
@@ -225,7 +296,7 @@ impl Writer {
                 // What was due before could not be sounded.
                 if let Some((_, emissions)) = &desk.who.programme {
                     desk.sent = emissions.partition_point(|emission| emission.at < clock.start);
-                    if desk.sent > 0 {
+                    if desk.sent > 0 && !desk.who.speaks_later {
                         self.kept.late.push(Late { name: desk.who.name.clone(), beeps: desk.sent });
                     }
                 }
@@ -236,12 +307,10 @@ impl Writer {
             }
             Event::Sent(packet) => self.sent(who, &packet)?,
             Event::Playout(playout) => self.received(who, &playout)?,
+            Event::MouthResumed { from } => desk.skip_until(from),
+            Event::MouthPaused | Event::Step(_) => {}
+            // Said by relays.
             Event::Admitted { .. } | Event::Left { .. } | Event::Refused { .. } => {}
-        }
-        if at - self.flushed >= FLUSH_EVERY {
-            self.flushed = at;
-            self.emissions.flush()?;
-            self.packets.flush()?;
         }
         Ok(())
     }
@@ -313,7 +382,7 @@ mod tests {
     fn a_full_queue_makes_an_engine_wait_and_is_counted() {
         let (notes, inbox) = sync_channel(1);
         let stalls = Arc::default();
-        let pen = Pen { participant: 0, notes, stalls: Arc::clone(&stalls) };
+        let pen = Pen { author: Author::Participant(0), notes, stalls: Arc::clone(&stalls) };
         pen.write(Note::End).unwrap();
         let disk = thread::spawn({
             let stalls = Arc::clone(&stalls);
@@ -338,11 +407,53 @@ mod tests {
             name: "ana".to_owned(),
             role: Role::Speaker,
             programme: Some((Code::new(0).unwrap(), emissions)),
+            speaks_later: false,
             clock_error: Nanos::ZERO,
         };
         let keeper = Keeper::start(&folder, "late", 0, vec![ana]).unwrap();
         let clock = SampleClock { start: RunTime(2_500_000_000), rate: Rate::OPUS };
         keeper.records(0).event(clock.start, Event::MouthOpened { clock, ssrc: 1 }).unwrap();
         assert_eq!(keeper.finish().unwrap().late, [Late { name: "ana".to_owned(), beeps: 3 }]);
+    }
+
+    #[test]
+    fn what_was_due_while_a_mouth_was_muted_is_not_counted_as_sent() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::create(temporary.path()).unwrap();
+        let second = Nanos::from_secs(1);
+        let emissions =
+            (0..5).map(|beep| Emission { beep, at: RunTime::START + Nanos(second.0 * i64::from(beep)) }).collect();
+        let ana = Participant {
+            name: "ana".to_owned(),
+            role: Role::Speaker,
+            programme: Some((Code::new(0).unwrap(), emissions)),
+            speaks_later: false,
+            clock_error: Nanos::ZERO,
+        };
+        let keeper = Keeper::start(&folder, "muted", 0, vec![ana]).unwrap();
+        let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+        let mut records = keeper.records(0);
+        let mut note = |millis, event| records.event(RunTime::START + Nanos::from_millis(millis), event).unwrap();
+        let sent = |second: i64| {
+            let captured = RunTime::START + Nanos::from_millis(second * 1000 + 20);
+            Event::Sent(SentPacket {
+                ssrc: 1,
+                sequence: 0,
+                media_time: MediaTime(second * 48_000),
+                captured,
+                size_bytes: 80,
+                toc: None,
+            })
+        };
+        note(0, Event::MouthOpened { clock, ssrc: 1 });
+        note(1020, sent(1));
+        note(1500, Event::MouthPaused);
+        note(3500, Event::MouthResumed { from: MediaTime(168_000) });
+        note(4020, sent(4));
+        keeper.finish().unwrap();
+        let beeps = Table::<EmissionRow>::read(&folder.emissions()).unwrap();
+        assert_eq!(beeps.iter().map(|row| row.beep).collect::<Vec<_>>(), [0, 1, 4]);
+        let events = Table::<EventRow>::read(&folder.events()).unwrap();
+        assert_eq!(events.iter().map(|row| row.at_ns / 1_000_000).collect::<Vec<_>>(), [0, 1500, 3500]);
     }
 }

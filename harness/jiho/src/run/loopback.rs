@@ -15,7 +15,6 @@ use jiho_relay::{Relay, RelayConfig};
 use super::cast;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
-use super::unkept::Unkept;
 use crate::experiment::Experiment;
 
 /// How often progress is told, and how soon an interrupt is noticed.
@@ -48,7 +47,7 @@ pub(super) async fn play(
     let media = socket.local_addr();
     let (server, link) = control::serve(ANY_PORT, socket.waker()).await?;
     let relay = Relay::new(RelayConfig { media, token: TOKEN.to_owned(), codec });
-    let relay = MediaThread::spawn("relay", Box::new(relay), socket, clock, link, Box::new(Unkept))
+    let relay = MediaThread::spawn("relay", Box::new(relay), socket, clock, link, keeper.staff("relay"))
         .context("cannot start the relay's thread")?;
     let mut threads = Vec::new();
     let mut clients = Vec::new();

@@ -9,7 +9,6 @@ use jiho_sim::{Direction, Jitter, Link, World};
 use super::cast;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
-use super::unkept::Unkept;
 use crate::experiment::{self, Experiment};
 
 /// Progress is told this often, in virtual time.
@@ -30,7 +29,7 @@ pub(super) fn play(
     let mut world = World::new(u64::from(experiment.run.seed));
     let relay_addr = SocketAddr::from(([10, 0, 0, 1], 4005));
     let relay = Relay::new(RelayConfig { media: relay_addr, token: TOKEN.to_owned(), codec });
-    let relay = world.add_node(relay_addr, Box::new(relay), Box::new(Unkept), Link::default());
+    let relay = world.add_node(relay_addr, Box::new(relay), keeper.staff("relay"), Link::default());
     world.start_at(relay, RunTime::START);
     let end = RunTime::START + experiment.run.total();
     let mut nodes = Vec::new();
