@@ -44,6 +44,13 @@ fn found(samples: &[f32]) -> Vec<Break> {
     breaks(code(3), &track(samples, &[3]).segments)
 }
 
+/// The breaks of a pilot that falls silent, and then goes on with some of it lost.
+fn broken(at_ms: f64, silence_ms: f64, lost_ms: f64, gain: f32) -> Vec<Break> {
+    let pilot: Vec<f32> = pilot(3, 10).iter().map(|x| gain * x).collect();
+    let on = ms(at_ms + lost_ms);
+    found(&[&pilot[..ms(at_ms)], &vec![0.0; ms(silence_ms)], &pilot[on..on + ms(2500.0)]].concat())
+}
+
 fn assert_near(found: Nanos, ms: f64, within_ms: f64, what: &str) {
     assert!((found.as_millis_f64() - ms).abs() <= within_ms, "{what}: {found} for {ms} ms");
 }
@@ -284,6 +291,16 @@ fn recordings_of_any_rate_tell_the_same_and_drift_is_followed() {
     }
 }
 
+#[test]
+fn what_sounds_like_the_pilot_near_its_last_lag_is_no_return_of_it() {
+    let (at_ms, silence_ms, lost_ms) = (3153.048942815602, 801.0985278805211, 2138.964631809615);
+    let breaks = broken(at_ms, silence_ms, lost_ms, 0.05);
+    let [one] = &breaks[..] else { panic!("{breaks:#?}") };
+    assert_near(one.last_before, at_ms, 3.0, "last before");
+    assert_near(one.silence, silence_ms, 3.0, "silence");
+    assert_near(one.lost, lost_ms, 3.0, "lost");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -293,10 +310,7 @@ proptest! {
     ) {
         // What is neither silent nor a step is no break.
         prop_assume!((silence_ms - lost_ms).abs() > 1.0);
-        let pilot: Vec<f32> = pilot(3, 10).iter().map(|x| gain * x).collect();
-        let on = ms(at_ms + lost_ms);
-        let samples = [&pilot[..ms(at_ms)], &vec![0.0; ms(silence_ms)], &pilot[on..on + ms(2500.0)]].concat();
-        let breaks = found(&samples);
+        let breaks = broken(at_ms, silence_ms, lost_ms, gain);
         prop_assert_eq!(breaks.len(), 1, "{:#?}", breaks);
         let one = &breaks[0];
         prop_assert!((one.last_before.as_millis_f64() - at_ms).abs() < 3.0, "{:?}", one);

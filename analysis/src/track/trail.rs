@@ -16,6 +16,10 @@ const CLEAR: f64 = 0.2;
 pub(super) const PRESENT: f64 = 0.3;
 /// Codecs bend a pilot: this part of its power, at least, is held to be noise.
 const LEAST_NOISE: f64 = 0.05;
+/// Hops that a gain is learned from at a time, …
+const LEARN_HOPS: usize = 4;
+/// … and the part of the highest coefficient among them that those have in which the pilot is held to be.
+const CLEAREST_PART: f64 = 0.5;
 /// One hop says no more than this for or against the pilot, so that no single one decides.
 const MOST_SAID: f64 = 12.0;
 
@@ -181,12 +185,29 @@ impl Trail {
 
     /// Learns the usual gain and the noise from hops in which the pilot is.
     pub(super) fn learn(&mut self, hops: &[usize]) {
-        let some: Vec<Sums> = hops.chunks(4).map(|chunk| self.sum(chunk.iter().copied())).collect();
+        self.learn_of(&self.chunks(hops));
+    }
+
+    /// Learns the same from hops in some of which the pilot is: those in which it is as clear as anywhere in them.
+    pub(super) fn learn_where_clear(&mut self, hops: &[usize]) {
+        let all = self.chunks(hops);
+        let sign = all.iter().map(|sums| sums.xs).sum::<f64>().signum();
+        let clear = |sums: &Sums| sign * sums.rho();
+        let highest = all.iter().map(clear).fold(0.0, f64::max);
+        let some: Vec<Sums> = all.into_iter().filter(|sums| clear(sums) >= CLEAREST_PART * highest).collect();
+        self.learn_of(&some);
+    }
+
+    fn chunks(&self, hops: &[usize]) -> Vec<Sums> {
+        hops.chunks(LEARN_HOPS).map(|chunk| self.sum(chunk.iter().copied())).collect()
+    }
+
+    fn learn_of(&mut self, some: &[Sums]) {
         let middle = |mut values: Vec<f64>| {
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied()
         };
-        let samples = (4 * self.hop) as f64;
+        let samples = (LEARN_HOPS * self.hop) as f64;
         let (gain, noise) =
             (middle(some.iter().map(Sums::gain).collect()), middle(some.iter().map(|s| s.rest() / samples).collect()));
         if let (Some(gain), Some(noise)) = (gain, noise) {

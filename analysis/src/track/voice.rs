@@ -279,7 +279,7 @@ impl Voice {
             return;
         }
         let mut trail = Trail::new(self.next_id, &self.table, window.hop, window.first, own, (middle, find.lag));
-        trail.learn(&hops.collect::<Vec<_>>());
+        trail.learn_where_clear(&hops.collect::<Vec<_>>());
         self.next_id += 1;
         self.trails.push(trail);
     }
