@@ -159,6 +159,37 @@ impl Rate {
     }
 }
 
+/// By how many parts per billion a clock runs faster than it should; negative: slower.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ppb(pub i64);
+
+impl Ppb {
+    /// As fast as it should.
+    pub const ZERO: Self = Self(0);
+
+    /// Out of parts per million, rounded to the nearest part per billion.
+    pub fn from_ppm(ppm: f64) -> Self {
+        Self((ppm * 1e3).round() as i64)
+    }
+
+    /// In parts per million.
+    pub fn as_ppm(self) -> f64 {
+        self.0 as f64 / 1e3
+    }
+
+    /// Whether it is zero.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// How much longer the span is by this clock, rounded to the nearest nanosecond.
+    pub fn of(self, span: Nanos) -> Nanos {
+        let wide = i128::from(span.0) * i128::from(self.0);
+        Nanos((wide + 500_000_000).div_euclid(1_000_000_000) as i64)
+    }
+}
+
 /// A position in a stream: the count of samples before it, at the stream's rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -183,25 +214,44 @@ impl Sub for MediaTime {
 pub struct SampleClock {
     /// The instant of sample 0.
     pub start: RunTime,
-    /// Samples per second of run time.
+    /// Samples per second of run time, as the sound card claims.
     pub rate: Rate,
+    /// By how much the card counts faster than that.
+    #[serde(default, skip_serializing_if = "Ppb::is_zero")]
+    pub skew: Ppb,
 }
 
 impl SampleClock {
+    /// A clock that counts exactly as fast as it claims.
+    pub const fn new(start: RunTime, rate: Rate) -> Self {
+        Self { start, rate, skew: Ppb::ZERO }
+    }
+
+    /// Samples per second of run time, in truth.
+    pub fn hz(&self) -> f64 {
+        self.rate.hz() * (1.0 + self.skew.0 as f64 * 1e-9)
+    }
+
     /// The instant of a sample, rounded to the nearest nanosecond.
     pub fn time(&self, at: MediaTime) -> RunTime {
-        self.start + self.rate.span(at.0)
+        let billions = NANOS_PER_SECOND + self.skew.0;
+        if self.skew.is_zero() || billions <= 0 {
+            return self.start + self.rate.span(at.0);
+        }
+        let wide = i128::from(at.0) * i128::from(NANOS_PER_SECOND) * i128::from(NANOS_PER_SECOND);
+        let per_second = i128::from(self.rate.0) * i128::from(billions);
+        self.start + Nanos((wide + per_second / 2).div_euclid(per_second) as i64)
     }
 
     /// The instant of a position between samples, rounded to the nearest nanosecond.
     pub fn time_at(&self, position: f64) -> RunTime {
         let whole = position.floor();
-        self.time(MediaTime(whole as i64)) + Nanos::from_secs_f64((position - whole) / self.rate.hz())
+        self.time(MediaTime(whole as i64)) + Nanos::from_secs_f64((position - whole) / self.hz())
     }
 
     /// The position of an instant, between samples.
     pub fn position(&self, at: RunTime) -> f64 {
-        self.rate.samples(at - self.start)
+        (at - self.start).as_secs_f64() * self.hz()
     }
 
     /// The first sample at or after an instant.
@@ -220,12 +270,30 @@ mod tests {
 
     #[test]
     fn a_sample_clock_maps_there_and_back() {
-        let clock = SampleClock { start: RunTime(123_456_789), rate: Rate(44_100) };
+        let clock = SampleClock::new(RunTime(123_456_789), Rate(44_100));
         for sample in [0, 1, 44_099, 44_100, 1_000_000_007] {
             let at = clock.time(MediaTime(sample));
             assert_eq!(clock.first_sample_from(at), MediaTime(sample));
             assert!((clock.position(at) - sample as f64).abs() < 1e-4);
         }
+    }
+
+    #[test]
+    fn a_card_that_counts_too_fast_has_its_samples_sooner() {
+        let clock = SampleClock { skew: Ppb::from_ppm(50.0), ..SampleClock::new(RunTime(7), Rate::OPUS) };
+        assert_eq!(clock.hz(), 48_002.4);
+        // In 1000 s it counts 2400 samples more than it claims.
+        assert_eq!(clock.time(MediaTime(48_002_400)), RunTime(7) + Nanos::from_secs(1000));
+        for sample in [-1, 0, 1, 960, 48_000_000_000] {
+            let at = clock.time(MediaTime(sample));
+            assert_eq!(clock.first_sample_from(at), MediaTime(sample));
+        }
+    }
+
+    #[test]
+    fn a_skewed_clock_gains_its_parts_per_billion() {
+        assert_eq!(Ppb::from_ppm(-20.0).of(Nanos::from_secs(10)), Nanos::from_micros(-200));
+        assert_eq!(Ppb(3).of(Nanos::from_secs(1)), Nanos(3));
     }
 
     #[test]

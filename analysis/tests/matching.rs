@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 const RECORDER: Recorder = Recorder {
-    clock: SampleClock { start: RunTime(-12_345), rate: Rate::OPUS },
+    clock: SampleClock::new(RunTime(-12_345), Rate::OPUS),
     clock_error: Nanos::ZERO,
     samples: 48_000 * 20_000,
     codec_sd: Nanos::ZERO,

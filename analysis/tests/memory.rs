@@ -14,7 +14,7 @@ const TILE_SECONDS: usize = 10;
 
 /// Every code sounds once a second, within the second: repeated, it goes on so.
 fn tile(codes: &[Code]) -> Vec<f32> {
-    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+    let clock = SampleClock::new(RunTime::START, Rate::OPUS);
     let mut mix = vec![0.0; 48_000 * TILE_SECONDS];
     let mut own = mix.clone();
     for programme in Signal::VOICED.programmes(codes, RunTime::START, Nanos::from_secs(TILE_SECONDS as i64)) {

@@ -14,7 +14,7 @@ fn code(number: u8) -> Code {
 fn pilot(number: u8, seconds: i64) -> Vec<f32> {
     let programme: Programme =
         Signal::PILOT.programmes(&[code(number)], RunTime::START, Nanos::from_secs(seconds)).remove(0);
-    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+    let clock = SampleClock::new(RunTime::START, Rate::OPUS);
     let mut samples = vec![0.0; 48_000 * seconds as usize];
     programme.render(&clock, MediaTime(0), &mut samples);
     samples
@@ -269,7 +269,7 @@ fn recordings_of_any_rate_tell_the_same_and_drift_is_followed() {
         let true_hz = f64::from(hz) * (1.0 + ppm * 1e-6);
         let mut samples = vec![0.0; count];
         for (n, sample) in samples.iter_mut().enumerate() {
-            let clock = SampleClock { start: RunTime((n as f64 / true_hz * 1e9) as i64), rate: Rate(hz) };
+            let clock = SampleClock::new(RunTime((n as f64 / true_hz * 1e9) as i64), Rate(hz));
             let mut one = [0.0];
             programme.render(&clock, MediaTime(0), &mut one);
             *sample = one[0];

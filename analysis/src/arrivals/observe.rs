@@ -162,7 +162,7 @@ mod tests {
 
     fn recorder(seconds: i64) -> Recorder {
         Recorder {
-            clock: SampleClock { start: RunTime(-12_345), rate: Rate::OPUS },
+            clock: SampleClock::new(RunTime(-12_345), Rate::OPUS),
             clock_error: Nanos::ZERO,
             samples: seconds * 48_000,
             codec_sd: Nanos::ZERO,

@@ -85,11 +85,12 @@ impl Programme {
     }
 
     /// Fills `out` with the samples from `first` on, by the mouth's clock; silence between beeps. A pilot sounds from
-    /// its first mark until a second after its last.
+    /// its first mark until a second after its last. Sound is laid where the clock says that `first` is, and from there on
+    /// at the claimed rate: keep `out` short where the clock has a skew.
     pub fn render(&self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
         out.fill(0.0);
         if let (Waveform::Pilot(pilot), [begin, ..]) = (&self.waveform, &self.emissions[..]) {
-            let seconds = (first.0 as f64 - clock.position(begin.at)) / clock.rate.hz();
+            let seconds = (first.0 as f64 - clock.position(begin.at)) / clock.hz();
             let length = self.emissions.last().map_or(Nanos::ZERO, |last| last.at - begin.at) + Pilot::MARK_EVERY;
             pilot.add(seconds, Some(length.as_secs_f64()), clock.rate, out);
             return;
@@ -98,7 +99,7 @@ impl Programme {
         let to = clock.time(first + out.len() as i64) + self.waveform.before_mark();
         let begin = self.emissions.partition_point(|e| e.at < from);
         for emission in self.emissions[begin..].iter().take_while(|e| e.at < to) {
-            let seconds = (first.0 as f64 - clock.position(emission.at)) / clock.rate.hz();
+            let seconds = (first.0 as f64 - clock.position(emission.at)) / clock.hz();
             self.waveform.add(seconds, clock.rate, out);
         }
     }
@@ -110,7 +111,7 @@ mod tests {
     use crate::units::Rate;
 
     fn sounding(programme: &Programme, seconds: usize) -> Vec<usize> {
-        let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+        let clock = SampleClock::new(RunTime::START, Rate::OPUS);
         let mut samples = vec![0.0; 48_000 * seconds];
         for (n, frame) in samples.chunks_mut(960).enumerate() {
             programme.render(&clock, MediaTime(n as i64 * 960), frame);

@@ -110,7 +110,7 @@ mod tests {
         let began = RunTime(2_000_000_000);
         let emissions: Vec<Emission> =
             (0..200).map(|beep| Emission { beep, at: began + Nanos::from_secs(i64::from(beep)) }).collect();
-        let clock = SampleClock { start: RunTime(-123_456_789), rate: Rate::OPUS };
+        let clock = SampleClock::new(RunTime(-123_456_789), Rate::OPUS);
         let recorder = Recorder { clock, clock_error: Nanos::ZERO, samples: 300 * 48_000, codec_sd: Nanos::ZERO };
         for delay_ms in [-900, 0, 66, 1_001, 30_000, 59_900] {
             let late = Nanos::from_millis(delay_ms);

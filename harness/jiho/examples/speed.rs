@@ -111,7 +111,7 @@ fn peak_kib() -> Option<u64> {
 
 /// Every code sounds once a second, at a quarter of full level.
 fn tile_of_beeps(codes: &[Code], together: bool) -> Vec<f32> {
-    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+    let clock = SampleClock::new(RunTime::START, Rate::OPUS);
     let signal = Signal { together, ..Signal::VOICED };
     let mut tile = vec![0.0f32; TILE_SECONDS * Rate::OPUS.0 as usize];
     let level = 0.25 / (codes.len() as f32 / 8.0).max(1.0).sqrt();

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use jiho_proto::card::SoundCard;
 use jiho_proto::codec::{CodecConfig, FRAME_SAMPLES, RATE};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
 use jiho_proto::engine::{Engine, Input, Output};
@@ -142,9 +143,9 @@ fn expect_constructed_delays(room: &[Person]) {
 fn the_recorded_clocks_are_the_constructed_ones() {
     let room = hold_room(&ROOM, 1, &Direction::default()).unwrap();
     for (person, kept) in ROOM.iter().zip(&room) {
-        let ear = SampleClock { start: RunTime::START + person.ear_phase, rate: RATE };
+        let ear = SampleClock::new(RunTime::START + person.ear_phase, RATE);
         assert!(kept.noted(&Event::EarOpened { clock: ear }));
-        let mouth = SampleClock { start: person.mouth_opens(), rate: RATE };
+        let mouth = SampleClock::new(person.mouth_opens(), RATE);
         let opened = kept.noted(&Event::MouthOpened { clock: mouth, ssrc: person.ssrc() });
         assert_eq!(opened, person.mouth_phase.is_some());
         for speaker in person.speakers_heard(&ROOM) {
@@ -272,6 +273,7 @@ fn config(person: &Person) -> EndpointConfig {
         codec: CodecConfig::L16,
         playout: PlayoutPolicy::Fixed { delay: PLAYOUT },
         subscribe: None,
+        card: SoundCard::default(),
         ear_phase: person.ear_phase,
         mouth,
     }

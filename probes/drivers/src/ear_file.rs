@@ -102,7 +102,7 @@ mod tests {
     use crate::wav::read;
 
     fn sidecar(name: &str) -> Sidecar {
-        Sidecar::new(name, Role::Listener, SampleClock { start: RunTime(7), rate: Rate::OPUS }, 0)
+        Sidecar::new(name, Role::Listener, SampleClock::new(RunTime(7), Rate::OPUS), 0)
     }
 
     #[test]

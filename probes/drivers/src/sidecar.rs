@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
+use jiho_analysis::units::{Nanos, Ppb, Rate, RunTime, SampleClock};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that is written and read.
@@ -22,6 +22,9 @@ pub struct Sidecar {
     pub role: Role,
     /// Samples per second of run time.
     pub rate: Rate,
+    /// By how many parts per billion the ear's sound card counted faster than `rate`, where that is known.
+    #[serde(default, rename = "rate_skew_ppb", skip_serializing_if = "Ppb::is_zero")]
+    pub skew: Ppb,
     /// The run time of sample 0.
     #[serde(rename = "start_ns")]
     pub start: RunTime,
@@ -82,6 +85,14 @@ pub enum SidecarError {
         /// The file.
         path: PathBuf,
     },
+    /// A clock that stands still or runs backwards.
+    #[error("{}: `rate_skew_ppb` is {found}; it is less than 1000000000 either way", path.display())]
+    Skew {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+    },
     /// It could not be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Write {
@@ -100,6 +111,7 @@ impl Sidecar {
             recorder: recorder.to_owned(),
             role,
             rate: clock.rate,
+            skew: clock.skew,
             start: clock.start,
             start_error: Nanos::ZERO,
             started_unix_ns,
@@ -112,7 +124,7 @@ impl Sidecar {
 
     /// Which run time each sample of the recording belongs to.
     pub fn clock(&self) -> SampleClock {
-        SampleClock { start: self.start, rate: self.rate }
+        SampleClock { start: self.start, rate: self.rate, skew: self.skew }
     }
 
     /// The sidecar's name, given the recording's.
@@ -137,6 +149,9 @@ impl Sidecar {
         if sidecar.rate.0 == 0 {
             return Err(SidecarError::Rate { path: path.to_owned() });
         }
+        if sidecar.skew.0.abs() >= 1_000_000_000 {
+            return Err(SidecarError::Skew { path: path.to_owned(), found: sidecar.skew.0 });
+        }
         Ok(sidecar)
     }
 
@@ -155,7 +170,7 @@ mod tests {
     use super::*;
 
     fn sidecar() -> Sidecar {
-        let clock = SampleClock { start: RunTime(1_234_567_890), rate: Rate(48_000) };
+        let clock = SampleClock::new(RunTime(1_234_567_890), Rate(48_000));
         Sidecar {
             discontinuities: vec![Discontinuity { sample: 480, gap_samples: 96 }],
             ..Sidecar::new("lena", Role::Listener, clock, 1_700_000_000_123_456_789)
@@ -201,6 +216,17 @@ mod tests {
     fn another_format_is_named_before_its_fields_are_looked_at() {
         let error = read_text(r#"{"format":2}"#).unwrap_err().to_string();
         assert!(error.contains("`format` is 2, this version of jiho reads 1"), "{error}");
+    }
+
+    #[test]
+    fn a_card_s_skew_is_kept_and_left_out_where_there_is_none() {
+        assert!(!serde_json::to_string(&sidecar()).unwrap().contains("skew"));
+        let skewed = Sidecar { skew: Ppb::from_ppm(-20.5), ..sidecar() };
+        let text = serde_json::to_string(&skewed).unwrap();
+        assert!(text.contains(r#""rate_skew_ppb":-20500"#), "{text}");
+        assert_eq!(read_text(&text).unwrap().clock(), skewed.clock());
+        let backwards = serde_json::to_string(&Sidecar { skew: Ppb(-1_000_000_000), ..sidecar() }).unwrap();
+        assert!(matches!(read_text(&backwards), Err(SidecarError::Skew { .. })));
     }
 
     #[test]

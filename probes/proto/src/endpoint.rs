@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+use jiho_analysis::units::{Nanos, RunTime};
 
-use crate::codec::{CodecConfig, CodecError, Encoder, RATE};
+use crate::card::SoundCard;
+use crate::codec::{CodecConfig, CodecError, Encoder};
 use crate::control::{Join, Joined, Message};
 use crate::engine::{Engine, Input, Output, PeerId};
 use crate::event::Event;
@@ -32,6 +33,8 @@ pub struct EndpointConfig {
     pub playout: PlayoutPolicy,
     /// Names of the speakers to hear; `None`: everybody else.
     pub subscribe: Option<Vec<String>>,
+    /// What the ear and the mouth count by.
+    pub card: SoundCard,
     /// From [`Input::Start`] to the ear's sample 0: sound cards do not start in step.
     pub ear_phase: Nanos,
     /// What a speaker speaks with.
@@ -64,6 +67,7 @@ pub struct Endpoint {
     join: Join,
     codec: CodecConfig,
     playout: PlayoutPolicy,
+    card: SoundCard,
     ear_phase: Nanos,
     /// Ready to speak, until the relay lets us in.
     mouth: Option<(MouthConfig, Encoder)>,
@@ -78,12 +82,13 @@ pub struct Endpoint {
 impl Endpoint {
     /// Errors if the codec cannot be set like this.
     pub fn new(config: EndpointConfig) -> Result<Self, CodecError> {
-        let EndpointConfig { name, role, token, media, codec, playout, subscribe, ear_phase, mouth } = config;
+        let EndpointConfig { name, role, token, media, codec, playout, subscribe, card, ear_phase, mouth } = config;
         let mouth = mouth.map(|mouth| Encoder::new(&codec).map(|encoder| (mouth, encoder))).transpose()?;
         Ok(Self {
             join: Join { name, role, token, media, subscribe },
             codec,
             playout,
+            card,
             ear_phase,
             mouth,
             relay: None,
@@ -95,9 +100,9 @@ impl Endpoint {
     }
 
     fn start(&mut self, now: RunTime) {
-        let clock = SampleClock { start: now + self.ear_phase, rate: RATE };
-        self.listener = Some(Listener::new(clock, self.codec, self.playout));
-        self.out.event(now, Event::EarOpened { clock });
+        let listener = Listener::new(self.card, now + self.ear_phase, self.codec, self.playout);
+        self.out.event(now, Event::EarOpened { clock: listener.clock() });
+        self.listener = Some(listener);
         self.out.control(PeerId::RELAY, Message::Join(self.join.clone()));
     }
 
@@ -117,10 +122,10 @@ impl Endpoint {
         self.out.event(now, Event::Joined);
         if let Some((MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth }, encoder)) = self.mouth.take()
         {
-            let clock = SampleClock { start: now + phase, rate: RATE };
             let marks = StreamMarks { ssrc, payload_type: ours, first_sequence, first_timestamp };
-            self.speaker = Some(Speaker::new(mouth, self.codec, encoder, clock, marks));
-            self.out.event(now, Event::MouthOpened { clock, ssrc });
+            let speaker = Speaker::new(mouth, self.codec, encoder, self.card, now + phase, marks);
+            self.out.event(now, Event::MouthOpened { clock: speaker.clock(), ssrc });
+            self.speaker = Some(speaker);
         }
     }
 

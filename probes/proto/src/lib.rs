@@ -1,6 +1,7 @@
 //! Sans-IO protocol engines: state machines that take the time, packets and control messages, and give packets,
 //! control messages and sound. Nothing here asks a clock or opens a socket.
 
+pub mod card;
 pub mod codec;
 pub mod control;
 pub mod endpoint;

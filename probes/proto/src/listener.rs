@@ -1,18 +1,19 @@
-//! An ear: pulls periods of 10 ms out of the streams' jitter buffers and mixes them.
+//! An ear: pulls one period after the other out of the streams' jitter buffers and mixes them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
+use crate::card::SoundCard;
 use crate::codec::CodecConfig;
 use crate::event::{Event, PlayoutAction};
 use crate::outbox::Outbox;
 use crate::playout::{Arrival, Period, PlayoutPolicy, Stream};
 use crate::wire::rtp;
 
-/// What the ear decides at once: 10 ms.
-pub const PERIOD_SAMPLES: usize = 480;
+/// What an ear decides at once unless its card has another period: 10 ms.
+pub const PERIOD_SAMPLES: usize = SoundCard::PERIOD_SAMPLES as usize;
 /// Streams that an ear keeps apart; packets of further ones are recorded as overflow.
 pub const MAX_STREAMS: usize = 1024;
 
@@ -24,14 +25,20 @@ pub(crate) struct Listener {
     policy: PlayoutPolicy,
     streams: BTreeMap<u32, Stream>,
     next: MediaTime,
-    period: [f32; PERIOD_SAMPLES],
+    period: Vec<f32>,
 }
 
 impl Listener {
-    /// An ear whose sample 0 is played at the clock's start.
-    pub(crate) fn new(clock: SampleClock, codec: CodecConfig, policy: PlayoutPolicy) -> Self {
-        let (streams, next, period) = (BTreeMap::new(), MediaTime(0), [0.0; PERIOD_SAMPLES]);
+    /// An ear that opens at an instant.
+    pub(crate) fn new(card: SoundCard, start: RunTime, codec: CodecConfig, policy: PlayoutPolicy) -> Self {
+        let (clock, period) = (card.clock(start), vec![0.0; card.period_samples.max(1) as usize]);
+        let (streams, next) = (BTreeMap::new(), MediaTime(0));
         Self { clock, codec, policy, streams, next, period }
+    }
+
+    /// Maps positions in what it plays to run time.
+    pub(crate) fn clock(&self) -> SampleClock {
+        self.clock
     }
 
     /// When the next period is decided: what was received until then, counts.
@@ -48,7 +55,7 @@ impl Listener {
                 stream.mix(period, &mut self.period, out);
             }
             out.ear(self.next, &self.period);
-            self.next = self.next + PERIOD_SAMPLES as i64;
+            self.next = self.next + self.period.len() as i64;
         }
     }
 

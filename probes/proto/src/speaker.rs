@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiho_analysis::signal::Programme;
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
+use crate::card::SoundCard;
 use crate::codec::{CodecConfig, CodecError, Encoder, FRAME_SAMPLES};
 use crate::event::{Event, SentPacket};
 use crate::outbox::Outbox;
@@ -45,6 +46,7 @@ pub(crate) struct Speaker {
     mouth: Box<dyn Mouth>,
     codec: CodecConfig,
     encoder: Encoder,
+    card: SoundCard,
     clock: SampleClock,
     marks: StreamMarks,
     frames: i64,
@@ -55,21 +57,27 @@ pub(crate) struct Speaker {
 }
 
 impl Speaker {
-    /// A mouth whose sample 0 is captured at the clock's start.
+    /// A mouth that opens at an instant.
     pub(crate) fn new(
         mouth: Box<dyn Mouth>,
         codec: CodecConfig,
         encoder: Encoder,
-        clock: SampleClock,
+        card: SoundCard,
+        start: RunTime,
         marks: StreamMarks,
     ) -> Self {
-        let (frame, payload) = ([0.0; FRAME_SAMPLES], Vec::new());
-        Self { mouth, codec, encoder, clock, marks, frames: 0, packets_sent: 0, paused: true, frame, payload }
+        let (clock, frame, payload) = (card.clock(start), [0.0; FRAME_SAMPLES], Vec::new());
+        Self { mouth, codec, encoder, card, clock, marks, frames: 0, packets_sent: 0, paused: true, frame, payload }
     }
 
-    /// When the next frame's last sample has been captured.
+    /// Maps media time of what it sends to run time.
+    pub(crate) fn clock(&self) -> SampleClock {
+        self.clock
+    }
+
+    /// When the next frame's last sample has been captured and its period is over.
     pub(crate) fn due(&self) -> RunTime {
-        self.clock.time(self.position() + FRAME_SAMPLES as i64)
+        self.clock.time(self.card.handed_over(self.position() + FRAME_SAMPLES as i64))
     }
 
     /// Sends all frames that are due.

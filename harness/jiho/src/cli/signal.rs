@@ -195,7 +195,7 @@ worst cross-peak  {cross_peak}
 fn render(args: &RenderArgs) -> anyhow::Result<usize> {
     refuse_to_replace(&args.out, args.force)?;
     let programme = programme(args)?;
-    let clock = SampleClock { start: RunTime::START, rate: Rate(args.rate) };
+    let clock = SampleClock::new(RunTime::START, Rate(args.rate));
     let end = clock.first_sample_from(RunTime::START + args.duration);
     let mut recorder = Recorder::create(&args.out, clock.rate)?;
     let mut first = MediaTime(0);

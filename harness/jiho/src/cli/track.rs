@@ -110,7 +110,7 @@ fn track(
     let reader = Reader::open(path).map_err(UsageError::new)?;
     let beside = Sidecar::path_beside(path);
     let start = if beside.is_file() { Sidecar::read(&beside)?.start } else { RunTime::START };
-    let clock = SampleClock { start, rate: reader.rate() };
+    let clock = SampleClock::new(start, reader.rate());
     let mut takes: Vec<Take> = (1..=reader.channels())
         .map(|channel| Take { name: format!("{}#{channel}", path.display()), clock: Some(clock), ..Take::default() })
         .collect();

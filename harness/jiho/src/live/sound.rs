@@ -94,7 +94,7 @@ async fn play_into(
     let emissions = programme.emissions().to_vec();
     let mut table = Table::create(&record.folder.emissions())?;
     // When the device begins is known only afterwards: beeps are rendered as if it began at once, and noted as it did.
-    let assumed = SampleClock { start: record.clock.now(), rate: sound.rate };
+    let assumed = SampleClock::new(record.clock.now(), sound.rate);
     let source = Box::new(move |first, samples: &mut [f32]| programme.render(&assumed, first, samples));
     let stream = system().play(&request(sound, record.clock), source)?;
     let mut gone = 0;
@@ -157,7 +157,7 @@ async fn fetch(
         let Some(start) = watch.look(stream.status(), record.clock.now())? else { continue };
         if !opened {
             opened = true;
-            let clock = SampleClock { start, rate: sound.rate };
+            let clock = SampleClock::new(start, sound.rate);
             kept(records.event(start, Event::EarOpened { clock }))?;
         }
         let mut first = stream.read(&mut samples);

@@ -3,6 +3,7 @@
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::Programme;
 use jiho_analysis::units::{Nanos, RunTime};
+use jiho_proto::card::SoundCard;
 use jiho_proto::codec::{CodecConfig, CodecError, OpusApplication, OpusConfig};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
 use jiho_proto::playout::PlayoutPolicy;
@@ -86,6 +87,7 @@ impl Member {
             codec,
             playout: self.playout,
             subscribe: None,
+            card: SoundCard::default(),
             ear_phase,
             mouth,
         })

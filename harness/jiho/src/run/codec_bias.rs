@@ -122,7 +122,7 @@ struct Heard {
 
 fn try_code(codec: &CodecConfig, family: Family, code: Code, duration: Nanos) -> Result<Vec<Heard>, CodecError> {
     // Sample 0 at an odd instant: beeps begin between samples.
-    let clock = SampleClock { start: RunTime(-12_345_678), rate: Rate::OPUS };
+    let clock = SampleClock::new(RunTime(-12_345_678), Rate::OPUS);
     let waveform = Waveform::new(family, code);
     let sound = waveform.before_mark() + waveform.after_mark();
     let period = Nanos::from_secs((sound + Signal::VOICED.spread).0 / Nanos::from_secs(1).0 + 1);

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_beep_that_was_due_in_a_gap_was_not_recorded_and_another_was_lost() {
-        let clock = SampleClock { start: RunTime::START, rate: Rate(48_000) };
+        let clock = SampleClock::new(RunTime::START, Rate(48_000));
         let mut sidecar = Sidecar::new("lena", Role::Listener, clock, 0);
         sidecar.discontinuities = vec![
             // Covers beep 3, due from 3.06 s to 3.26 s, though not the instant at which it was sent.

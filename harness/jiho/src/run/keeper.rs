@@ -411,7 +411,7 @@ mod tests {
             clock_error: Nanos::ZERO,
         };
         let keeper = Keeper::start(&folder, "late", 0, vec![ana]).unwrap();
-        let clock = SampleClock { start: RunTime(2_500_000_000), rate: Rate::OPUS };
+        let clock = SampleClock::new(RunTime(2_500_000_000), Rate::OPUS);
         keeper.records(0).event(clock.start, Event::MouthOpened { clock, ssrc: 1 }).unwrap();
         assert_eq!(keeper.finish().unwrap().late, [Late { name: "ana".to_owned(), beeps: 3 }]);
     }
@@ -431,7 +431,7 @@ mod tests {
             clock_error: Nanos::ZERO,
         };
         let keeper = Keeper::start(&folder, "muted", 0, vec![ana]).unwrap();
-        let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+        let clock = SampleClock::new(RunTime::START, Rate::OPUS);
         let mut records = keeper.records(0);
         let mut note = |millis, event| records.event(RunTime::START + Nanos::from_millis(millis), event).unwrap();
         let sent = |second: i64| {

@@ -219,7 +219,7 @@ fn hear_one(
 ) -> anyhow::Result<RecorderHeard> {
     let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
     let heard = hear_file(path, family, &codes, progress)?.swap_remove(0);
-    let clock = SampleClock { start: sidecar.start, rate: heard.clock_rate };
+    let clock = SampleClock { rate: heard.clock_rate, ..sidecar.clock() };
     let recorder = Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: Nanos::ZERO };
     let gaps = Gaps::of(sidecar, clock);
     let mut taken = vec![None; heard.detections.len()];
@@ -272,7 +272,7 @@ fn track_one(
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<RecorderHeard> {
     let mut heard = pilots::track(path, sidecar, speakers, listening, progress)?;
-    let clock = SampleClock { start: sidecar.start, rate: heard.file.rate };
+    let clock = SampleClock { rate: heard.file.rate, ..sidecar.clock() };
     let gaps = Gaps::of(sidecar, clock);
     let mut pairs = Vec::new();
     for (index, (speaker, mut observations)) in speakers.iter().zip(heard.observations).enumerate() {

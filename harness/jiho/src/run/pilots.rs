@@ -45,7 +45,7 @@ pub(super) fn track(
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<Heard> {
     let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
-    let clock = SampleClock { start: sidecar.start, rate: Reader::open(path)?.rate() };
+    let clock = SampleClock { rate: Reader::open(path)?.rate(), ..sidecar.clock() };
     let mut marks: BTreeMap<Code, Marks> =
         speakers.iter().map(|speaker| (speaker.code, Marks::new(&speaker.emissions, clock))).collect();
     let (mut points, mut thinned) = (Points::default(), BTreeMap::<Code, Vec<Point>>::new());

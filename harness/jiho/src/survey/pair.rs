@@ -131,7 +131,7 @@ impl Listened {
                 heard.into_iter().enumerate()
             {
                 if channels.len() == index {
-                    let clock = SampleClock { start: RunTime::START, rate: clock_rate };
+                    let clock = SampleClock::new(RunTime::START, clock_rate);
                     channels.push(Self { index, clock, samples, peak, truncated, found: Vec::new() });
                 }
                 let placed =

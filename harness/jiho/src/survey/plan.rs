@@ -68,7 +68,7 @@ impl Plan {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path, rate: Rate) -> Result<(), RecordError> {
-        let clock = SampleClock { start: RunTime::START, rate };
+        let clock = SampleClock::new(RunTime::START, rate);
         let end = clock.first_sample_from(RunTime::START + self.length);
         let mut recorder = Recorder::create(path, rate)?;
         let mut samples = [0.0; 4096];

@@ -109,9 +109,10 @@ fn take(
     family: Family,
     codes: &[Code],
 ) -> Take {
-    let (start, clock_error) =
-        sidecar.map_or((RunTime::START, Nanos::ZERO), |sidecar| (sidecar.start, sidecar.start_error));
-    let clock = SampleClock { start, rate: heard.clock_rate };
+    let unplaced = || (SampleClock::new(RunTime::START, heard.clock_rate), Nanos::ZERO);
+    let (clock, clock_error) = sidecar.map_or_else(unplaced, |sidecar| {
+        (SampleClock { rate: heard.clock_rate, ..sidecar.clock() }, sidecar.start_error)
+    });
     let mut voices: Vec<(Code, Vec<Detection>)> = Vec::new();
     for &code in codes {
         // Pure tones are never sure: their correlation has many peaks. A whole time signal scores high nonetheless.

@@ -208,7 +208,7 @@ fn found(recording: &[f32], speakers: u8) -> Vec<Break> {
 
 fn pilot(number: usize, seconds: i64) -> Vec<f32> {
     let codes: Vec<Code> = Code::all().skip(number).take(1).collect();
-    let clock = SampleClock { start: RunTime::START, rate: Rate::OPUS };
+    let clock = SampleClock::new(RunTime::START, Rate::OPUS);
     let mut samples = vec![0.0; 48_000 * seconds as usize];
     for programme in Signal::PILOT.programmes(&codes, RunTime::START, Nanos::from_secs(seconds)) {
         programme.render(&clock, MediaTime(0), &mut samples);

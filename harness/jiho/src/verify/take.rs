@@ -17,7 +17,7 @@ const SPREAD: Nanos = Nanos::from_millis(300);
 /// Further from where a beep was a detection is of no beep, in µs.
 const STRANGE_US: f64 = 1000.0;
 /// Mouths whose sample 0 lies at an odd instant: beeps begin between samples.
-const CLOCK: SampleClock = SampleClock { start: RunTime(-12_345_678), rate: Rate::OPUS };
+const CLOCK: SampleClock = SampleClock::new(RunTime(-12_345_678), Rate::OPUS);
 
 /// What was found in a take.
 pub(super) struct Take {

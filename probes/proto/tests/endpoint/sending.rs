@@ -1,4 +1,5 @@
-use jiho_analysis::units::{MediaTime, Nanos, SampleClock};
+use jiho_analysis::units::{MediaTime, Nanos, Ppb, SampleClock};
+use jiho_proto::card::SoundCard;
 use jiho_proto::codec::{CodecConfig, OpusConfig, RATE};
 use jiho_proto::endpoint::{EndpointConfig, MouthConfig};
 use jiho_proto::engine::Input;
@@ -42,7 +43,7 @@ fn the_mouth_opens_when_the_relay_has_let_us_in_and_not_before() {
     bench.run_until(ms(100));
     assert!(bench.sent.is_empty());
     bench.control(ms(100), &joined(96));
-    let clock = SampleClock { start: ms(107), rate: RATE };
+    let clock = SampleClock::new(ms(107), RATE);
     assert_eq!(bench.events.last(), Some(&(ms(100), Event::MouthOpened { clock, ssrc: 0xabcd })));
 }
 
@@ -56,6 +57,29 @@ fn a_frame_leaves_when_its_last_sample_is_captured() {
     bench.run_until(ms(67));
     let captured: Vec<_> = sent(&bench).iter().map(|sent| sent.captured).collect();
     assert_eq!(captured, [ms(27), ms(47), ms(67)]);
+}
+
+#[test]
+fn a_card_hands_frames_over_when_its_period_is_over() {
+    let card = SoundCard { period_samples: 720, ..SoundCard::default() };
+    let mut bench = Bench::seated(EndpointConfig { card, ..speaker(CodecConfig::L16) });
+    bench.run_until(ms(100));
+    // Periods of 15 ms from 7 ms on; a frame is complete after 20, 40, 60 and 80 ms.
+    let left: Vec<_> = bench.events.iter().filter(|(_, event)| matches!(event, Event::Sent(_))).map(|e| e.0).collect();
+    assert_eq!(left, [ms(37), ms(52), ms(67), ms(97)]);
+    let captured: Vec<_> = sent(&bench).iter().map(|sent| sent.captured).collect();
+    assert_eq!(captured, [ms(27), ms(47), ms(67), ms(87)]);
+    assert_eq!(bench.ear.len(), 7 * 720, "the ear has decided what begins up to 90 ms");
+}
+
+#[test]
+fn a_card_that_counts_too_fast_fills_its_frames_sooner() {
+    let card = SoundCard { skew: Ppb::from_ppm(1000.0), ..SoundCard::default() };
+    let mut bench = Bench::seated(EndpointConfig { card, ..speaker(CodecConfig::L16) });
+    // 500.5 frames in 10 s: half a frame more than others have.
+    bench.run_until(ms(7 + 9_991));
+    assert_eq!(sent(&bench).len(), 500);
+    assert_eq!(sent(&bench)[499].captured, ms(7) + Nanos(9_990_009_990));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use jiho_proto::card::SoundCard;
 use jiho_proto::codec::{CodecConfig, FRAME_SAMPLES, RATE};
 use jiho_proto::control::{Joined, Message};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig};
@@ -25,6 +26,7 @@ pub(crate) fn listener(delay_ms: i64) -> EndpointConfig {
         codec: CodecConfig::L16,
         playout: PlayoutPolicy::Fixed { delay: Nanos::from_millis(delay_ms) },
         subscribe: None,
+        card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: None,
     }

@@ -63,7 +63,7 @@ fn hear(args: &Args, path: &Path, reader: Result<Reader<impl Read>, ReadError>) 
     let mut reader = reader.map_err(UsageError::new)?;
     let folder = args.out.as_deref().map(Folder::create).transpose()?;
     let table = folder.as_ref().map(|folder| Table::create(&folder.arrivals())).transpose()?;
-    let clock = SampleClock { start: RunTime::START, rate: reader.rate() };
+    let clock = SampleClock::new(RunTime::START, reader.rate());
     let mut live = Live { args, path, clock, table, outcome: Ok(()) };
     let takes = takes::live(path, &mut reader, args.family.into(), &args.codes.0, &mut |heard| live.heard(heard))?;
     live.outcome?;
