@@ -5,25 +5,30 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use jiho_proto::engine::PeerId;
+use jiho_analysis::arrivals::Role;
 
 use crate::room::Room;
+use crate::streams::Streams;
 
-/// Where each speaker's packets go, in the order in which the seats' connections were made.
+/// Where each stream's packets go, in the order in which the seats' connections were made.
 #[derive(Debug, Default)]
 pub(crate) struct Forward {
-    destinations: BTreeMap<PeerId, Vec<SocketAddr>>,
+    destinations: BTreeMap<u32, Vec<SocketAddr>>,
 }
 
 impl Forward {
-    /// Works out all destinations anew: once when somebody comes or goes, so that nothing is left to do per packet.
-    pub(crate) fn reroute(&mut self, room: &Room) {
-        let hearers = |speaker| room.seats().filter(move |(_, seat)| seat.hears(speaker)).map(|(_, seat)| seat.media);
-        self.destinations = room.seats().map(|(peer, speaker)| (peer, hearers(speaker).collect())).collect();
+    /// Works out all destinations among the seats of these roles anew: once when somebody comes or goes or a stream
+    /// begins, so that nothing is left to do per packet.
+    pub(crate) fn reroute(&mut self, room: &Room, streams: &Streams, roles: &[Role]) {
+        let hearers = |name: &str| {
+            let seats = room.seats().map(|(_, seat)| seat);
+            seats.filter(|seat| roles.contains(&seat.role) && seat.hears(name)).map(|seat| seat.media).collect()
+        };
+        self.destinations = streams.iter().map(|(ssrc, stream)| (ssrc, hearers(&stream.name))).collect();
     }
 
-    /// Where a packet of this seat goes.
-    pub(crate) fn destinations(&self, speaker: PeerId) -> &[SocketAddr] {
-        self.destinations.get(&speaker).map_or(&[], Vec::as_slice)
+    /// Where a packet of this stream goes.
+    pub(crate) fn destinations(&self, ssrc: u32) -> &[SocketAddr] {
+        self.destinations.get(&ssrc).map_or(&[], Vec::as_slice)
     }
 }

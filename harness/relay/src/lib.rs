@@ -2,15 +2,19 @@
 //! and control messages.
 //!
 //! `room` knows who is there and who wants to hear whom, `streams` which stream is whose, `outbox` what waits to
-//! be fetched by the driver. None of them knows how sound is distributed: that is one module per architecture, of
-//! which `forward` is one. `relay` puts them together. Stage and audience may be served by different ones.
+//! be fetched by the driver. None of them knows how sound is distributed: that is one module per architecture (`mesh`,
+//! `forward`), chosen for stage and audience each (`serving`) and put to work by a `server`. `relay` puts all together.
 
 mod forward;
+mod mesh;
 mod name;
 mod outbox;
 mod relay;
 mod room;
+mod server;
+mod serving;
 mod streams;
 
 pub use name::{MAX_NAME_BYTES, NameError, check_name};
 pub use relay::{Relay, RelayConfig, RelayStats};
+pub use serving::Serving;

@@ -12,10 +12,12 @@ use jiho_proto::event::Event;
 use jiho_proto::sdp;
 use jiho_proto::wire::{self, rtp};
 
-use crate::forward::Forward;
+use crate::mesh::Mesh;
 use crate::outbox::Outbox;
 use crate::room::Room;
-use crate::streams::{Claim, Streams};
+use crate::server::Server;
+use crate::serving::Serving;
+use crate::streams::{Claim, MAX_STREAMS_PER_SEAT, Streams};
 
 /// How many characters of a refused name are noted.
 const NOTED_NAME_CHARS: usize = 64;
@@ -27,8 +29,19 @@ pub struct RelayConfig {
     pub media: SocketAddr,
     /// The room's secret. If it is empty nobody is let in.
     pub token: String,
-    /// What speakers are asked to send. The relay itself never decodes.
+    /// What speakers are asked to send.
     pub codec: CodecConfig,
+    /// How sound reaches the stage.
+    pub stage: Serving,
+    /// How sound reaches the audience.
+    pub audience: Serving,
+}
+
+impl RelayConfig {
+    /// A relay that forwards to everybody.
+    pub fn forwarding(media: SocketAddr, token: String, codec: CodecConfig) -> Self {
+        Self { media, token, codec, stage: Serving::Forward, audience: Serving::Forward }
+    }
 }
 
 /// What became of the datagrams that came in: each is counted as received and under exactly one of the others,
@@ -63,7 +76,9 @@ pub struct Relay {
     config: RelayConfig,
     room: Room,
     streams: Streams,
-    forward: Forward,
+    mesh: Mesh,
+    /// One for both roles if they are served alike.
+    servers: Vec<Server>,
     /// Connections that were refused and are not closed yet.
     refused: BTreeSet<PeerId>,
     outbox: Outbox,
@@ -74,11 +89,20 @@ pub struct Relay {
 impl Relay {
     /// An empty room.
     pub fn new(config: RelayConfig) -> Self {
+        let (stage, audience) = ((Role::Speaker, config.stage), (Role::Listener, config.audience));
+        let servers = if config.stage == config.audience {
+            vec![Server::new(vec![Role::Speaker, Role::Listener], config.stage)]
+        } else {
+            [stage, audience].map(|(role, serving)| Server::new(vec![role], serving)).into()
+        };
+        let meshed = [stage, audience].into_iter().filter(|(_, serving)| *serving == Serving::Mesh);
+        let mesh = Mesh::new(config.media, meshed.map(|(role, _)| role).collect());
         Self {
-            room: Room::new(config.media, config.token.clone()),
+            room: Room::new(config.media, config.token.clone(), mesh.most_seats()),
             config,
             streams: Streams::default(),
-            forward: Forward::default(),
+            mesh,
+            servers,
             refused: BTreeSet::new(),
             outbox: Outbox::default(),
             stats: RelayStats::default(),
@@ -101,7 +125,13 @@ impl Relay {
                 Err(refusal) => self.refuse(now, peer, &join.name, &refusal.to_string()),
             },
             Message::Leave => self.free_seat(now, peer),
-            Message::Joined(_) | Message::Refused { .. } | Message::Talker(_) => {
+            Message::Talker(talker) => {
+                // Packets that do not come here cannot tell; a listener has none.
+                if self.room.seat(peer).is_some_and(|seat| seat.role == Role::Speaker) {
+                    self.begins(peer, talker.ssrc);
+                }
+            }
+            Message::Joined(_) | Message::Refused { .. } | Message::Route(_) | Message::Trunk(_) => {
                 let name = self.room.seat(peer).map(|seat| seat.name.clone()).unwrap_or_default();
                 self.refuse(now, peer, &name, "only a relay says that");
             }
@@ -109,7 +139,6 @@ impl Relay {
     }
 
     fn welcome(&mut self, now: RunTime, peer: PeerId, join: &Join) {
-        self.forward.reroute(&self.room);
         self.outbox.note(now, Event::Admitted { name: join.name.clone() });
         let joined = Joined {
             media: self.config.media,
@@ -118,11 +147,32 @@ impl Relay {
         };
         self.outbox.say(peer, Message::Joined(joined));
         let Some(newcomer) = self.room.seat(peer) else { return };
-        for (ssrc, owner) in self.streams.iter() {
-            if let Some(speaker) = self.room.seat(owner).filter(|speaker| newcomer.hears(speaker)) {
-                self.outbox.say(peer, Message::Talker(Talker { name: speaker.name.clone(), ssrc }));
+        for (ssrc, stream) in self.streams.iter().filter(|(_, stream)| newcomer.hears(&stream.name)) {
+            self.outbox.say(peer, Message::Talker(Talker { name: stream.name.clone(), ssrc }));
+        }
+        self.reroute();
+    }
+
+    /// Takes a stream as a seat's, and tells everybody if it has just begun; false: it cannot be the seat's.
+    fn begins(&mut self, peer: PeerId, ssrc: u32) -> bool {
+        let Some(seat) = self.room.seat(peer) else { return false };
+        match self.streams.claim(ssrc, peer, &seat.name, MAX_STREAMS_PER_SEAT) {
+            Claim::Known => true,
+            Claim::Refused => false,
+            Claim::New => {
+                let talker = Talker { name: seat.name.clone(), ssrc };
+                for (hearer, _) in self.room.seats().filter(|(_, other)| other.hears(&talker.name)) {
+                    self.outbox.say(hearer, Message::Talker(talker.clone()));
+                }
+                self.reroute();
+                true
             }
         }
+    }
+
+    fn reroute(&mut self) {
+        self.mesh.reroute(&self.room, &mut self.outbox);
+        self.servers.iter_mut().for_each(|server| server.reroute(&self.room, &self.streams));
     }
 
     fn refuse(&mut self, now: RunTime, peer: PeerId, name: &str, reason: &str) {
@@ -136,7 +186,7 @@ impl Relay {
     fn free_seat(&mut self, now: RunTime, peer: PeerId) {
         if let Some(seat) = self.room.leave(peer) {
             self.streams.release(peer);
-            self.forward.reroute(&self.room);
+            self.reroute();
             self.outbox.note(now, Event::Left { name: seat.name });
         }
     }
@@ -164,23 +214,15 @@ impl Relay {
             stats.from_listeners += 1;
             return;
         }
-        match self.streams.claim(packet.ssrc(), peer) {
-            Claim::Known => {}
-            Claim::New => {
-                let talker = Talker { name: seat.name.clone(), ssrc: packet.ssrc() };
-                for (hearer, _) in self.room.seats().filter(|(_, other)| other.hears(seat)) {
-                    self.outbox.say(hearer, Message::Talker(talker.clone()));
-                }
-            }
-            Claim::Refused => {
-                stats.wrong_stream += 1;
-                return;
-            }
+        let ssrc = packet.ssrc();
+        if !self.begins(peer, ssrc) {
+            self.stats.wrong_stream += 1;
+            return;
         }
-        let destinations = self.forward.destinations(peer);
-        stats.forwarded += 1;
-        stats.copies += destinations.len() as u64;
-        self.outbox.send(data, destinations);
+        self.stats.forwarded += 1;
+        for server in &mut self.servers {
+            self.stats.copies += server.packet(ssrc, data, &mut self.outbox) as u64;
+        }
     }
 }
 

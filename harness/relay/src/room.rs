@@ -21,10 +21,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Whether the seat is to be sent what `speaker` says. Nobody is sent their own voice.
-    pub(crate) fn hears(&self, speaker: &Seat) -> bool {
-        let wanted = self.subscribe.as_ref().is_none_or(|names| names.contains(&speaker.name));
-        speaker.role == Role::Speaker && wanted && speaker.name != self.name
+    /// Whether the seat is to be sent what the speaker of this name says. Nobody is sent their own voice.
+    pub(crate) fn hears(&self, speaker: &str) -> bool {
+        let wanted = self.subscribe.as_ref().is_none_or(|names| names.contains(speaker));
+        wanted && speaker != self.name
     }
 }
 
@@ -43,6 +43,8 @@ pub(crate) enum Refusal {
     AddressTaken(SocketAddr),
     #[error("this connection has a seat already: one connection, one seat")]
     Seated,
+    #[error("the room's {0} seats are taken: a mesh, in which everybody sends to everybody, can have no more")]
+    Full(usize),
 }
 
 /// All seats, in the order in which their connections were made.
@@ -51,14 +53,15 @@ pub(crate) struct Room {
     token: String,
     /// The relay's own address, which no seat can have.
     media: SocketAddr,
+    most: usize,
     seats: BTreeMap<PeerId, Seat>,
     addresses: BTreeMap<SocketAddr, PeerId>,
 }
 
 impl Room {
-    /// A room that lets in whoever knows `token`, or nobody if it is empty.
-    pub(crate) fn new(media: SocketAddr, token: String) -> Self {
-        Self { token, media, seats: BTreeMap::new(), addresses: BTreeMap::new() }
+    /// A room of at most so many seats that lets in whoever knows `token`, or nobody if it is empty.
+    pub(crate) fn new(media: SocketAddr, token: String, most: usize) -> Self {
+        Self { token, media, most, seats: BTreeMap::new(), addresses: BTreeMap::new() }
     }
 
     /// Grants a seat, or says why not.
@@ -68,6 +71,9 @@ impl Room {
         }
         if self.seats.contains_key(&peer) {
             return Err(Refusal::Seated);
+        }
+        if self.seats.len() >= self.most {
+            return Err(Refusal::Full(self.most));
         }
         check_name(&join.name)?;
         if self.seats.values().any(|seat| seat.name == join.name) {

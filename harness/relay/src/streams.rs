@@ -6,7 +6,7 @@ use jiho_proto::engine::PeerId;
 
 /// How many streams one seat may begin: a tool that is restarted now and then begins a few, a flood of them would
 /// drown the others in announcements.
-const MAX_STREAMS_PER_SEAT: usize = 64;
+pub(crate) const MAX_STREAMS_PER_SEAT: usize = 64;
 
 /// What a packet's SSRC means, given whose packet it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,38 +20,43 @@ pub(crate) enum Claim {
     Refused,
 }
 
+/// A stream in the room.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Through whose connection it comes: the speaker's own, or a trunk's.
+    pub(crate) owner: PeerId,
+    /// The speaker's; empty while a trunk has not said it.
+    pub(crate) name: String,
+}
+
 /// The streams of everybody in the room, by SSRC.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    owners: BTreeMap<u32, PeerId>,
+    streams: BTreeMap<u32, Stream>,
 }
 
 impl Streams {
-    /// Gives the stream to the seat, unless it is somebody else's.
-    pub(crate) fn claim(&mut self, ssrc: u32, peer: PeerId) -> Claim {
-        match self.owners.get(&ssrc) {
-            Some(owner) if *owner == peer => Claim::Known,
+    /// Gives the stream to the peer, unless it is somebody else's. `most` is how many the peer may have.
+    pub(crate) fn claim(&mut self, ssrc: u32, peer: PeerId, name: &str, most: usize) -> Claim {
+        match self.streams.get(&ssrc) {
+            Some(stream) if stream.owner == peer => Claim::Known,
             Some(_) => Claim::Refused,
-            None if self.of(peer).count() >= MAX_STREAMS_PER_SEAT => Claim::Refused,
+            None if self.streams.values().filter(|stream| stream.owner == peer).count() >= most => Claim::Refused,
             None => {
-                self.owners.insert(ssrc, peer);
+                self.streams.insert(ssrc, Stream { owner: peer, name: name.to_owned() });
                 Claim::New
             }
         }
     }
 
-    /// Frees a seat's streams.
+    /// Frees a peer's streams.
     pub(crate) fn release(&mut self, peer: PeerId) {
-        self.owners.retain(|_, owner| *owner != peer);
+        self.streams.retain(|_, stream| stream.owner != peer);
     }
 
-    /// All streams with their owners.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, PeerId)> {
-        self.owners.iter().map(|(ssrc, owner)| (*ssrc, *owner))
-    }
-
-    fn of(&self, peer: PeerId) -> impl Iterator<Item = u32> {
-        self.iter().filter(move |(_, owner)| *owner == peer).map(|(ssrc, _)| ssrc)
+    /// All streams.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Stream)> {
+        self.streams.iter().map(|(ssrc, stream)| (*ssrc, stream))
     }
 }
 
@@ -65,19 +70,19 @@ mod tests {
     #[test]
     fn a_stream_belongs_to_whoever_began_it_until_they_leave() {
         let mut streams = Streams::default();
-        assert_eq!(streams.claim(7, ANA), Claim::New);
-        assert_eq!(streams.claim(7, ANA), Claim::Known);
-        assert_eq!(streams.claim(7, BEN), Claim::Refused);
+        assert_eq!(streams.claim(7, ANA, "", MAX_STREAMS_PER_SEAT), Claim::New);
+        assert_eq!(streams.claim(7, ANA, "", MAX_STREAMS_PER_SEAT), Claim::Known);
+        assert_eq!(streams.claim(7, BEN, "", MAX_STREAMS_PER_SEAT), Claim::Refused);
         streams.release(ANA);
-        assert_eq!(streams.claim(7, BEN), Claim::New);
+        assert_eq!(streams.claim(7, BEN, "", MAX_STREAMS_PER_SEAT), Claim::New);
     }
 
     #[test]
     fn a_flood_of_streams_is_stopped_without_harm_to_others() {
         let mut streams = Streams::default();
-        let begun = (0..1000).filter(|ssrc| streams.claim(*ssrc, ANA) == Claim::New).count();
+        let begun = (0..1000).filter(|ssrc| streams.claim(*ssrc, ANA, "", MAX_STREAMS_PER_SEAT) == Claim::New).count();
         assert_eq!(begun, MAX_STREAMS_PER_SEAT);
-        assert_eq!(streams.claim(0, ANA), Claim::Known);
-        assert_eq!(streams.claim(5000, BEN), Claim::New);
+        assert_eq!(streams.claim(0, ANA, "", MAX_STREAMS_PER_SEAT), Claim::Known);
+        assert_eq!(streams.claim(5000, BEN, "", MAX_STREAMS_PER_SEAT), Claim::New);
     }
 }

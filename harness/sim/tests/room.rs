@@ -238,7 +238,7 @@ impl Kept {
 fn hold_room(room: &[Person], seed: u64, roughness: &Direction) -> Result<Vec<Kept>, Box<dyn Error>> {
     let mut world = World::new(seed);
     let media = addr(4000);
-    let relay = Relay::new(RelayConfig { media, token: TOKEN.into(), codec: CodecConfig::L16 });
+    let relay = Relay::new(RelayConfig::forwarding(media, TOKEN.into(), CodecConfig::L16));
     let relay = world.add_node(media, Box::new(relay), Box::new(Shelf::default()), Link::default());
     world.start_at(relay, RunTime::START);
     let mut shelves = Vec::new();

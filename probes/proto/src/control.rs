@@ -2,7 +2,9 @@
 //!
 //! A session: the client connects and says [`Message::Join`]; the relay answers [`Message::Joined`] or
 //! [`Message::Refused`] and closes. While the connection lasts the seat lasts; [`Message::Leave`] or the end of the
-//! connection gives it up. The relay announces speakers' streams by [`Message::Talker`].
+//! connection gives it up. The relay announces speakers' streams by [`Message::Talker`]. Media goes to and comes from
+//! [`Joined::media`] until [`Message::Route`] says otherwise. Between two relays of a cascade the lower one is the
+//! client, and says [`Message::Trunk`] in place of *join*.
 
 use std::net::SocketAddr;
 
@@ -25,8 +27,13 @@ pub enum Message {
         /// In words.
         reason: String,
     },
-    /// Relay to client: this speaker's stream has begun or has changed its SSRC.
+    /// Relay to client: this speaker's stream has begun or has changed its SSRC. A speaker whose packets do not pass
+    /// the relay says so of its own stream, and relays of a cascade say it to each other.
     Talker(Talker),
+    /// Relay to client: where media goes and comes from, in place of all that was said before.
+    Route(Route),
+    /// Relay to relay: take me as an edge of yours.
+    Trunk(Trunk),
     /// Client to relay: I am going.
     Leave,
 }
@@ -60,6 +67,24 @@ pub struct Joined {
     pub sdp: String,
 }
 
+/// A client's ways for media.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Where each packet of ours goes.
+    pub send_to: Vec<SocketAddr>,
+    /// Whose packets are for us.
+    pub hear_from: Vec<SocketAddr>,
+}
+
+/// A relay's request to be an edge of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// The room's secret.
+    pub token: String,
+    /// Where the edge's media comes from and goes to; an unspecified IP as in [`Join::media`].
+    pub media: SocketAddr,
+}
+
 /// A speaker's stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talker {
@@ -87,6 +112,17 @@ impl Message {
             return Err(ControlError::TooLong(line.len()));
         }
         Ok(serde_json::from_slice(line)?)
+    }
+
+    /// All addresses for media that the message names.
+    pub fn media_mut(&mut self) -> Vec<&mut SocketAddr> {
+        match self {
+            Self::Join(Join { media, .. }) | Self::Joined(Joined { media, .. }) | Self::Trunk(Trunk { media, .. }) => {
+                vec![media]
+            }
+            Self::Route(Route { send_to, hear_from }) => send_to.iter_mut().chain(hear_from).collect(),
+            Self::Refused { .. } | Self::Talker(_) | Self::Leave => Vec::new(),
+        }
     }
 
     /// Writes one line, with its line end.
@@ -138,16 +174,19 @@ mod tests {
             })),
             ".*".prop_map(|reason| Message::Refused { reason }),
             (".*", any::<u32>()).prop_map(|(name, ssrc)| Message::Talker(Talker { name, ssrc })),
+            (prop::collection::vec(address(), 0..4), prop::collection::vec(address(), 0..4))
+                .prop_map(|(send_to, hear_from)| Message::Route(Route { send_to, hear_from })),
+            (".*", address()).prop_map(|(token, media)| Message::Trunk(Trunk { token, media })),
             Just(Message::Leave),
         ]
     }
 
     /// IPv6 flow labels are not written.
     fn without_flow(mut message: Message) -> Message {
-        if let Message::Join(Join { media: SocketAddr::V6(media), .. })
-        | Message::Joined(Joined { media: SocketAddr::V6(media), .. }) = &mut message
-        {
-            media.set_flowinfo(0);
+        for address in message.media_mut() {
+            if let SocketAddr::V6(address) = address {
+                address.set_flowinfo(0);
+            }
         }
         message
     }

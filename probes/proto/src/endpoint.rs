@@ -7,7 +7,7 @@ use jiho_analysis::units::{Nanos, RunTime};
 
 use crate::card::SoundCard;
 use crate::codec::{CodecConfig, CodecError, Encoder};
-use crate::control::{Join, Joined, Message};
+use crate::control::{Join, Joined, Message, Route, Talker};
 use crate::engine::{Engine, Input, Output, PeerId};
 use crate::event::Event;
 use crate::listener::Listener;
@@ -60,8 +60,9 @@ pub struct MouthConfig {
 /// A client of a room: a speaker if it has a mouth, and in any case a listener.
 ///
 /// The ear opens at [`Input::Start`] and plays silence until there is something to hear; the mouth opens when the relay
-/// has let us in. Media is taken from the relay's address only. When the relay refuses us or the control connection
-/// ends, [`Event::Failed`] says why and [`Output::Done`] follows.
+/// has let us in. Media goes to and is taken from the relay's address only, until the relay names others
+/// ([`Message::Route`]). When the relay refuses us or the control connection ends, [`Event::Failed`] says why and
+/// [`Output::Done`] follows.
 #[derive(Debug)]
 pub struct Endpoint {
     join: Join,
@@ -71,8 +72,10 @@ pub struct Endpoint {
     ear_phase: Nanos,
     /// Ready to speak, until the relay lets us in.
     mouth: Option<(MouthConfig, Encoder)>,
-    /// Where media goes to and comes from, once the relay has let us in.
+    /// The relay's own address for media, once it has let us in.
     relay: Option<SocketAddr>,
+    /// Where media goes to and comes from.
+    route: Route,
     speaker: Option<Speaker>,
     listener: Option<Listener>,
     out: Outbox,
@@ -92,6 +95,7 @@ impl Endpoint {
             ear_phase,
             mouth,
             relay: None,
+            route: Route { send_to: Vec::new(), hear_from: Vec::new() },
             speaker: None,
             listener: None,
             out: Outbox::default(),
@@ -119,6 +123,7 @@ impl Endpoint {
             return self.fail(now, reason);
         }
         self.relay = Some(joined.media);
+        self.route = Route { send_to: vec![joined.media], hear_from: vec![joined.media] };
         self.out.event(now, Event::Joined);
         if let Some((MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth }, encoder)) = self.mouth.take()
         {
@@ -129,6 +134,16 @@ impl Endpoint {
         }
     }
 
+    /// Where a speaker's packets do not pass the relay, the relay learns of the stream in words.
+    fn reroute(&mut self, route: &Route) {
+        let Some(relay) = self.relay else { return };
+        self.route = route.clone();
+        if let Some(speaker) = self.speaker.as_ref().filter(|_| !route.send_to.contains(&relay)) {
+            let talker = Talker { name: self.join.name.clone(), ssrc: speaker.ssrc() };
+            self.out.control(PeerId::RELAY, Message::Talker(talker));
+        }
+    }
+
     fn control(&mut self, now: RunTime, message: &Message) {
         match message {
             Message::Joined(joined) => self.joined(now, joined),
@@ -136,15 +151,16 @@ impl Endpoint {
             Message::Talker(talker) => {
                 self.out.event(now, Event::Talker { name: talker.name.clone(), ssrc: talker.ssrc });
             }
-            // These go from clients to relays.
-            Message::Join(_) | Message::Leave => {}
+            Message::Route(route) => self.reroute(route),
+            // These go to relays.
+            Message::Join(_) | Message::Trunk(_) | Message::Leave => {}
         }
     }
 
     fn packet(&mut self, from: SocketAddr, received: RunTime, data: &[u8]) {
         let Some(listener) = &mut self.listener else { return };
         listener.play_while(|deadline| deadline < received, &mut self.out);
-        if self.relay != Some(from) || wire::classify(data) != wire::Kind::Rtp {
+        if !self.route.hear_from.contains(&from) || wire::classify(data) != wire::Kind::Rtp {
             return;
         }
         if let Ok(packet) = rtp::Packet::new_checked(data) {
@@ -159,8 +175,8 @@ impl Endpoint {
     }
 
     fn send_due(&mut self, now: RunTime) {
-        if let (Some(speaker), Some(relay)) = (&mut self.speaker, self.relay)
-            && let Err(error) = speaker.send_due(now, relay, &mut self.out)
+        if let Some(speaker) = &mut self.speaker
+            && let Err(error) = speaker.send_due(now, &self.route.send_to, &mut self.out)
         {
             self.fail(now, error.to_string());
         }

@@ -35,11 +35,12 @@ impl Outbox {
         }
     }
 
-    /// Sends the datagram that `emit` appends to the buffer.
-    pub(crate) fn send(&mut self, to: SocketAddr, emit: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends the datagram that `emit` appends to the buffer to each destination.
+    pub(crate) fn send(&mut self, destinations: &[SocketAddr], emit: impl FnOnce(&mut Vec<u8>)) {
         let start = self.datagrams.len();
         emit(&mut self.datagrams);
-        self.queue.push_back(Item::Send { to, bytes: start..self.datagrams.len() });
+        let end = self.datagrams.len();
+        self.queue.extend(destinations.iter().map(|&to| Item::Send { to, bytes: start..end }));
     }
 
     pub(crate) fn control(&mut self, peer: PeerId, message: Message) {
@@ -77,7 +78,7 @@ mod tests {
         let mut out = Outbox::default();
         for round in 0..100 {
             out.reclaim();
-            out.send(to, |buffer| buffer.extend_from_slice(&[round; 92]));
+            out.send(&[to], |buffer| buffer.extend_from_slice(&[round; 92]));
             out.ear(MediaTime(0), &[f32::from(round); 480]);
             if round % 10 != 9 {
                 continue;

@@ -80,15 +80,20 @@ impl Speaker {
         self.clock.time(self.card.handed_over(self.position() + FRAME_SAMPLES as i64))
     }
 
-    /// Sends all frames that are due.
-    pub(crate) fn send_due(&mut self, now: RunTime, to: SocketAddr, out: &mut Outbox) -> Result<(), CodecError> {
+    /// The stream's identifier in RTP.
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.marks.ssrc
+    }
+
+    /// Sends all frames that are due to each destination.
+    pub(crate) fn send_due(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), CodecError> {
         while self.due() <= now {
             self.send_frame(now, to, out)?;
         }
         Ok(())
     }
 
-    fn send_frame(&mut self, now: RunTime, to: SocketAddr, out: &mut Outbox) -> Result<(), CodecError> {
+    fn send_frame(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), CodecError> {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
         self.encoder.encode(&self.frame, &mut self.payload)?;

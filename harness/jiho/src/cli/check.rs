@@ -124,6 +124,7 @@ fn codec(codec: &Codec) -> String {
 
 fn architecture(architecture: &Architecture) -> &'static str {
     match architecture {
+        Architecture::Mesh {} => "mesh: each speaker sends to each hearer directly",
         Architecture::Forward {} => "forward: the relay passes on each packet",
     }
 }

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use clap::ValueEnum;
 use jiho_drivers::udp::Traffic;
-use jiho_relay::RelayStats;
+use jiho_relay::{RelayStats, Serving};
 
 use super::print;
 use super::room::{CodecArgs, TokenArgs};
@@ -12,7 +13,8 @@ use crate::live::relay::{self, Settings};
 
 /// Run the reference relay until Ctrl-C.
 ///
-/// It lets speakers and listeners in (control, TCP) and forwards each speaker's packets to everybody else (media, UDP).
+/// It lets speakers and listeners in (control, TCP) and brings each speaker's sound to everybody else (media, UDP), by an
+/// architecture of its own for the stage and for the audience.
 /// Who comes and goes is said on standard error, after the line `relay ready: control ADDRESS, media ADDRESS`; what
 /// became of all packets, on standard output at the end.
 #[derive(Debug, clap::Args)]
@@ -35,11 +37,36 @@ pub(super) struct Args {
     token: TokenArgs,
     #[command(flatten)]
     codec: CodecArgs,
+    /// How sound reaches the stage.
+    #[arg(long, value_enum, default_value_t)]
+    stage: Architecture,
+    /// How sound reaches the audience.
+    #[arg(long, value_enum, default_value_t)]
+    audience: Architecture,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Architecture {
+    /// Each speaker sends to each hearer directly.
+    Mesh,
+    /// The relay passes on each packet.
+    #[default]
+    Forward,
+}
+
+impl Architecture {
+    fn serving(self) -> Serving {
+        match self {
+            Self::Mesh => Serving::Mesh,
+            Self::Forward => Serving::Forward,
+        }
+    }
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { control, media, token, codec } = args;
-    let settings = Settings { control, media, token: token.token, codec: codec.config() };
+    let Args { control, media, token, codec, stage, audience } = args;
+    let (stage, audience) = (stage.serving(), audience.serving());
+    let settings = Settings { control, media, token: token.token, codec: codec.config(), stage, audience };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;
     Ok(Exit::Done)

@@ -9,8 +9,9 @@ use toml::de::DeTable;
 use super::error::{Problem, Spot};
 use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
-use super::parts::{Codec, Direction, Jitter, Link, Playout};
+use super::parts::{Codec, Direction, Link, Playout};
 use super::place::Place;
+use super::serving::RelayPart;
 use super::text::{LONGEST, ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
 
@@ -51,6 +52,7 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
         .collect();
+    check.relay(&file.relay, &links, &root.key("relay"));
     let experiment = Experiment {
         name: file.name.unwrap_or_else(|| name_from(stem)),
         run: file.run,
@@ -58,6 +60,7 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
         media: file.media,
         stage: file.stage,
         audience: file.audience,
+        relay: file.relay,
         links,
         speakers,
         listeners,
@@ -187,6 +190,10 @@ impl Check<'_> {
         }
     }
 
+    fn relay(&mut self, relay: &RelayPart, links: &BTreeMap<String, Link>, place: &Place<'_>) {
+        self.link_name(relay.link.clone(), links, place);
+    }
+
     fn link_name(&mut self, name: Option<String>, links: &BTreeMap<String, Link>, place: &Place<'_>) -> String {
         let Some(name) = name else { return DEFAULT_LINK.to_owned() };
         if !links.contains_key(&name) {
@@ -214,7 +221,7 @@ impl Check<'_> {
                 let up = experiment.links.get(&speaker.link)?.up.longest();
                 let down = experiment.links.get(link)?.down.longest();
                 let Playout::Fixed(buffer) = playout;
-                Some(up + down + *buffer)
+                Some(up + experiment.relay_passage() + down + *buffer)
             })
             .max();
         if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {
@@ -240,18 +247,6 @@ fn link(entry: LinkEntry) -> Link {
         loss: own.loss.or(loss).unwrap_or_default(),
     };
     Link { up: direction(up), down: direction(down) }
-}
-
-impl Direction {
-    /// What hardly a packet exceeds.
-    fn longest(&self) -> Nanos {
-        let jitter = match self.jitter {
-            None => Nanos::ZERO,
-            Some(Jitter::Uniform(most)) => most,
-            Some(Jitter::Normal(deviation)) => Nanos(4 * deviation.0),
-        };
-        self.delay + jitter
-    }
 }
 
 fn fits_a_name(c: char) -> bool {

@@ -6,7 +6,8 @@ use jiho_analysis::units::Nanos;
 use serde::Deserialize;
 
 use super::one_of;
-use super::parts::{Architecture, Jitter, Media, Playout, Run, Signal};
+use super::parts::{Jitter, Media, Playout, Run, Signal};
+use super::serving::{Architecture, RelayPart};
 use super::text::{Percent, duration};
 
 #[derive(Debug, Deserialize)]
@@ -23,6 +24,8 @@ pub(super) struct File {
     pub(super) stage: Architecture,
     #[serde(default, deserialize_with = "one_of::deserialize")]
     pub(super) audience: Architecture,
+    #[serde(default)]
+    pub(super) relay: RelayPart,
     #[serde(default, deserialize_with = "one_of::deserialize")]
     pub(super) playout: Playout,
     #[serde(default)]

@@ -11,6 +11,7 @@ mod mend;
 mod one_of;
 mod parts;
 mod place;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,14 +20,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
-use jiho_analysis::units::RunTime;
+use jiho_analysis::units::{Nanos, RunTime};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ExperimentError, Invalid, Problem, Spot};
 pub use parts::{
-    Application, Architecture, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Playout, Run,
-    Signal, TonesSignal,
+    Application, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Playout, Run, Signal,
+    TonesSignal,
 };
+pub use serving::{Architecture, RelayPart};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 
 /// The commented experiment that a new user starts from.
@@ -47,6 +49,8 @@ pub struct Experiment {
     pub stage: Architecture,
     /// How sound reaches the audience.
     pub audience: Architecture,
+    /// What is between.
+    pub relay: RelayPart,
     /// By name, for simulation. Every name that a participant gives is there.
     #[serde(rename = "link")]
     pub links: BTreeMap<String, Link>,
@@ -113,6 +117,12 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         // Plain data with string keys and numbers of 32 bits at most: serialising it cannot fail.
         toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The longest that a packet is likely to take on the relay's own link, there and back.
+    fn relay_passage(&self) -> Nanos {
+        let link = self.relay.link.as_ref().and_then(|name| self.links.get(name));
+        link.map_or(Nanos::ZERO, |link| link.down.longest() + link.up.longest())
     }
 
     /// What each speaker plays, in the order of [`Experiment::speakers`], when the first beep may sound at `start`.

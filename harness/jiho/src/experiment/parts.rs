@@ -212,20 +212,6 @@ pub enum Application {
     LowDelay,
 }
 
-/// `[stage.*]`, `[audience.*]`: how sound reaches the stage, or the audience.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Architecture {
-    /// The relay forwards each speaker's packets as they are (an SFU).
-    Forward {},
-}
-
-impl Default for Architecture {
-    fn default() -> Self {
-        Self::Forward {}
-    }
-}
-
 /// `[playout]`: the policy of a jitter buffer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -261,6 +247,18 @@ pub struct Direction {
     /// `None`: every packet takes the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Jitter>,
+}
+
+impl Direction {
+    /// What hardly a packet exceeds.
+    pub(super) fn longest(&self) -> Nanos {
+        let jitter = match self.jitter {
+            None => Nanos::ZERO,
+            Some(Jitter::Uniform(most)) => most,
+            Some(Jitter::Normal(deviation)) => Nanos(4 * deviation.0),
+        };
+        self.delay + jitter
+    }
 }
 
 /// `[link.*]`: a participant's way to the relay and back, in simulation.

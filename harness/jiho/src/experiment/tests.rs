@@ -155,6 +155,10 @@ fn codec() -> impl Strategy<Value = Codec> {
     prop_oneof![opus, Just(Codec::L16 {})]
 }
 
+fn architecture() -> impl Strategy<Value = Architecture> {
+    prop_oneof![Just(Architecture::Mesh {}), Just(Architecture::Forward {})]
+}
+
 prop_compose! {
     fn experiment()(
         name in "[a-zA-Z0-9_-]{1,32}",
@@ -166,6 +170,8 @@ prop_compose! {
         speakers in vec((any::<prop::sample::Index>(), playout()), 2..6),
         listeners in vec((any::<prop::sample::Index>(), playout()), 0..4),
         first_code in 0..50u8,
+        (stage, audience) in (architecture(), architecture()),
+        relay_link in option::of(any::<prop::sample::Index>()),
     ) -> Experiment {
         links.insert("default".to_owned(), default);
         let links: BTreeMap<_, _> = links.into_iter().map(|(name, (up, down))| (name, Link { up, down })).collect();
@@ -177,8 +183,9 @@ prop_compose! {
             run,
             signal,
             media: Media { codec },
-            stage: Architecture::default(),
-            audience: Architecture::default(),
+            stage,
+            audience,
+            relay: RelayPart { link: relay_link.map(&link) },
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
                 name: format!("s{n}"),
                 code: Code::new(first_code + n).unwrap(),

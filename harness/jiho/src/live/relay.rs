@@ -11,7 +11,7 @@ use jiho_drivers::udp::Socket;
 use jiho_proto::codec::CodecConfig;
 use jiho_proto::engine::{Engine, Input, Output};
 use jiho_proto::event::Event;
-use jiho_relay::{Relay, RelayConfig, RelayStats};
+use jiho_relay::{Relay, RelayConfig, RelayStats, Serving};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
@@ -33,6 +33,10 @@ pub struct Settings {
     pub token: String,
     /// The room's codec.
     pub codec: CodecConfig,
+    /// How sound reaches the stage.
+    pub stage: Serving,
+    /// How sound reaches the audience.
+    pub audience: Serving,
 }
 
 /// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
@@ -48,7 +52,8 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let socket = Socket::bind(settings.media)?;
     let media = socket.local_addr();
     let (server, link) = control::serve(settings.control, socket.waker()).await?;
-    let relay = Relay::new(RelayConfig { media, token: settings.token, codec: settings.codec });
+    let Settings { token, codec, stage, audience, .. } = settings;
+    let relay = Relay::new(RelayConfig { media, token, codec, stage, audience });
     let (relay, stats) = Counted::new(relay);
     let (records, mut news) = Told::new(Box::new(Unkept));
     let thread = MediaThread::spawn("relay", Box::new(relay), socket, RunClock::start(), link, Box::new(records))

@@ -92,8 +92,13 @@ impl Seat {
             Message::Talker(talker) => {
                 self.note(now, Event::Talker { name: talker.name.clone(), ssrc: talker.ssrc });
             }
-            // These go from clients to relays.
-            Message::Join(_) | Message::Leave => {}
+            Message::Route(_) => {
+                let reason = "the room is a mesh, whose ways only jiho's own endpoints can follow: take part by \
+                              `jiho speak` or `jiho hear`, or serve the room by another architecture";
+                self.fail(now, reason.to_owned());
+            }
+            // These go to relays.
+            Message::Join(_) | Message::Trunk(_) | Message::Leave => {}
         }
     }
 }

@@ -10,11 +10,11 @@ use jiho_drivers::clock::RunClock;
 use jiho_drivers::control::{self, CONNECT_TIMEOUT};
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
-use jiho_relay::{Relay, RelayConfig};
 
 use super::cast;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
+use super::relays;
 use crate::experiment::Experiment;
 
 /// How often progress is told, and how soon an interrupt is noticed.
@@ -46,7 +46,7 @@ pub(super) async fn play(
     let socket = Socket::bind(ANY_PORT)?;
     let media = socket.local_addr();
     let (server, link) = control::serve(ANY_PORT, socket.waker()).await?;
-    let relay = Relay::new(RelayConfig { media, token: TOKEN.to_owned(), codec });
+    let relay = relays::relay(experiment, media, TOKEN);
     let relay = MediaThread::spawn("relay", Box::new(relay), socket, clock, link, keeper.staff("relay"))
         .context("cannot start the relay's thread")?;
     let mut threads = Vec::new();

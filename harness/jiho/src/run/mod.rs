@@ -11,6 +11,7 @@ mod loopback;
 pub mod measure;
 pub mod paths;
 pub mod pilots;
+mod relays;
 mod simulate;
 pub mod time_line;
 pub(crate) mod unkept;

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use jiho_analysis::units::{Nanos, RunTime};
-use jiho_relay::{Relay, RelayConfig};
 use jiho_sim::{Direction, Jitter, Link, World};
 
 use super::cast;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
+use super::relays;
 use crate::experiment::{self, Experiment};
 
 /// Progress is told this often, in virtual time.
@@ -28,8 +28,10 @@ pub(super) fn play(
     let codec = cast::codec(&experiment.media.codec);
     let mut world = World::new(u64::from(experiment.run.seed));
     let relay_addr = SocketAddr::from(([10, 0, 0, 1], 4005));
-    let relay = Relay::new(RelayConfig { media: relay_addr, token: TOKEN.to_owned(), codec });
-    let relay = world.add_node(relay_addr, Box::new(relay), keeper.staff("relay"), Link::default());
+    let way = |name: &String| experiment.links.get(name).map(link).unwrap_or_default();
+    let relay_link = experiment.relay.link.as_ref().map(way).unwrap_or_default();
+    let relay = relays::relay(experiment, relay_addr, TOKEN);
+    let relay = world.add_node(relay_addr, Box::new(relay), keeper.staff("relay"), relay_link);
     world.start_at(relay, RunTime::START);
     let end = RunTime::START + experiment.run.total();
     let mut nodes = Vec::new();

@@ -13,6 +13,7 @@ mod nothing_heard;
 mod repeatable;
 mod report_on_terminal;
 mod room;
+mod rooms;
 #[path = "../support/skip.rs"]
 mod skip;
 mod time_signal;

@@ -9,7 +9,7 @@ use jiho_proto::control::{Join, Message, Talker};
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::event::Event;
 use jiho_proto::wire::rtp;
-use jiho_relay::{Relay, RelayConfig, RelayStats};
+use jiho_relay::{Relay, RelayConfig, RelayStats, Serving};
 
 pub(crate) const TOKEN: &str = "secret";
 /// No ports at all.
@@ -33,7 +33,15 @@ impl Desk {
     }
 
     pub(crate) fn with_token(token: &str) -> Self {
-        let config = RelayConfig { media: addr(1), token: token.into(), codec: CodecConfig::L16 };
+        Self::of(RelayConfig::forwarding(addr(1), token.into(), CodecConfig::L16))
+    }
+
+    /// A room that is served like this.
+    pub(crate) fn serving(stage: Serving, audience: Serving) -> Self {
+        Self::of(RelayConfig { stage, audience, ..RelayConfig::forwarding(addr(1), TOKEN.into(), CodecConfig::L16) })
+    }
+
+    pub(crate) fn of(config: RelayConfig) -> Self {
         let mut desk = Self(Relay::new(config));
         assert_eq!(desk.input(Input::Start), []);
         desk

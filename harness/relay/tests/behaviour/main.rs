@@ -4,3 +4,4 @@ mod admission;
 mod announcements;
 mod desk;
 mod forwarding;
+mod meshing;

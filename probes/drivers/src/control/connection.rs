@@ -106,10 +106,10 @@ async fn read_messages(
         };
         match message {
             Ok(mut message) => {
-                if matches!(message, Message::Join(_)) {
+                if matches!(message, Message::Join(_) | Message::Trunk(_)) {
                     may_join_until = None;
                 }
-                fill_in_address(&mut message, side, remote);
+                fill_in_addresses(&mut message, remote);
                 inputs.give(ControlInput::Message { peer, message }).await;
             }
             Err(end) => return end,
@@ -149,18 +149,15 @@ async fn write_messages(write: &mut (impl AsyncWrite + Unpin), outgoing: &mut mp
 
 /// Who binds to all addresses does not know which of them the other side reaches: that is the one at the other end
 /// of the connection.
-fn fill_in_address(message: &mut Message, side: Side, remote: SocketAddr) {
-    let media = match (message, side) {
-        (Message::Join(join), Side::Relay { .. }) => &mut join.media,
-        (Message::Joined(joined), Side::Client) => &mut joined.media,
-        _ => return,
-    };
-    let ip = if media.ip().is_unspecified() { remote.ip() } else { media.ip() };
-    // An IPv4 address in the guise of IPv6 would not be equal to the one from which packets come.
-    if let IpAddr::V4(ip) = ip.to_canonical() {
-        *media = SocketAddr::new(ip.into(), media.port());
-    } else {
-        media.set_ip(ip);
+fn fill_in_addresses(message: &mut Message, remote: SocketAddr) {
+    for media in message.media_mut() {
+        let ip = if media.ip().is_unspecified() { remote.ip() } else { media.ip() };
+        // An IPv4 address in the guise of IPv6 would not be equal to the one from which packets come.
+        if let IpAddr::V4(ip) = ip.to_canonical() {
+            *media = SocketAddr::new(ip.into(), media.port());
+        } else {
+            media.set_ip(ip);
+        }
     }
 }
 
