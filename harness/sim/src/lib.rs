@@ -3,10 +3,7 @@
 //! The same seed and the same calls give the same run to the byte, as fast as the machine can. Random numbers come
 //! from the seed alone; only the last bits of logarithm and cosine are the platform's.
 
-mod link;
 mod queue;
-mod random;
 mod world;
 
-pub use link::{Direction, Jitter, Link};
 pub use world::{NodeId, SimError, World, WorldStats};

@@ -6,13 +6,17 @@ use std::net::SocketAddr;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::control::Message;
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
+use jiho_proto::link::{Draws, Flow, Jitter, Lane, Link, Passage};
 use jiho_proto::records::{KeepError, Records};
 
-use crate::link::{Flow, Lane, Link, later};
 use crate::queue::{Queue, Rank};
 
 /// How often an engine may ask to be woken at one and the same instant before it counts as stuck.
 const MAX_TIMERS_PER_INSTANT: u32 = 1000;
+/// What a node's streams of luck are for; the first two as in [`jiho_proto::link::Impaired`].
+const UP: u64 = 0;
+const DOWN: u64 = 1;
+const WAKE_UPS: u64 = 2;
 
 /// One participant of a [`World`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +27,10 @@ pub struct NodeId(usize);
 pub struct WorldStats {
     /// Handed to an engine.
     pub delivered: u64,
-    /// Lost on a link.
+    /// Did not get through a link.
     pub lost: u64,
+    /// Came out of a link twice.
+    pub duplicated: u64,
     /// Sent to an address where nobody was listening.
     pub unroutable: u64,
 }
@@ -77,9 +83,14 @@ struct Node {
     records: Box<dyn Records>,
     up: Lane,
     down: Lane,
+    /// How late each timer fires.
+    wake_ups: Option<Draws>,
+    /// How long a datagram takes to be sent, and when the last one is on its way.
+    send_cost: Nanos,
+    busy_until: RunTime,
     state: State,
-    /// The instant that the engine asked for last. A timer for any other instant is stale.
-    wake: Option<RunTime>,
+    /// The instant that the engine asked for last, and when it is woken for it. Other timers are stale.
+    wake: Option<(RunTime, RunTime)>,
     /// How many timers have fired at this instant.
     timers: (RunTime, u32),
 }
@@ -96,9 +107,11 @@ struct FarEnd {
     node: NodeId,
     /// What the far end calls us.
     knows_us_as: PeerId,
-    delay: Nanos,
+    /// When the last message gets there: messages stay in order.
+    last: RunTime,
 }
 
+#[derive(Clone)]
 struct Datagram {
     from: SocketAddr,
     to: SocketAddr,
@@ -149,8 +162,11 @@ impl World {
             addr,
             engine,
             records,
-            up: Lane::new(link.up, [self.seed, index as u64, 0]),
-            down: Lane::new(link.down, [self.seed, index as u64, 1]),
+            up: Lane::new(link.up, [self.seed, index as u64, UP]),
+            down: Lane::new(link.down, [self.seed, index as u64, DOWN]),
+            wake_ups: None,
+            send_cost: Nanos::ZERO,
+            busy_until: RunTime(i64::MIN),
             state: State::Waiting,
             wake: None,
             timers: (RunTime::START, 0),
@@ -159,14 +175,26 @@ impl World {
     }
 
     /// Gives a client its one control connection, to a relay. Messages are never lost, stay in order and take the
-    /// base delays of both links. The client calls the relay [`PeerId::RELAY`]; the relay gets a number that is never
+    /// base delays of both links, and wait where a link is down. The client calls the relay [`PeerId::RELAY`]; the relay gets a number that is never
     /// used twice.
     pub fn connect(&mut self, client: NodeId, relay: NodeId) {
         self.last_peer += 1;
         let peer = PeerId(self.last_peer);
-        let (there, back) = (self.control_delay(client, relay), self.control_delay(relay, client));
-        self.connections.insert((client, PeerId::RELAY), FarEnd { node: relay, knows_us_as: peer, delay: there });
-        self.connections.insert((relay, peer), FarEnd { node: client, knows_us_as: PeerId::RELAY, delay: back });
+        let last = RunTime(i64::MIN);
+        self.connections.insert((client, PeerId::RELAY), FarEnd { node: relay, knows_us_as: peer, last });
+        self.connections.insert((relay, peer), FarEnd { node: client, knows_us_as: PeerId::RELAY, last });
+    }
+
+    /// Lets a node wake up late for its timers, each time by another delay: a host that has other things to do. Its
+    /// datagrams and control messages reach it in time; its next timer counts from when it wanted to be woken.
+    pub fn set_wake_up(&mut self, node: NodeId, delay: Jitter) {
+        self.nodes[node.0].wake_ups = Some(Draws::new(delay, &[self.seed, node.0 as u64, WAKE_UPS]));
+    }
+
+    /// Lets each datagram that a node sends take this long before it enters the link, one after the other: with many
+    /// destinations the last one gets its copy later than the first.
+    pub fn set_send_cost(&mut self, node: NodeId, cost: Nanos) {
+        self.nodes[node.0].send_cost = cost;
     }
 
     /// Lets a node begin at an instant. A relay must begin before its clients' first message reaches it.
@@ -244,7 +272,7 @@ impl World {
     fn wake(&mut self, id: NodeId) -> Result<(), SimError> {
         let now = self.now;
         let node = &mut self.nodes[id.0];
-        if node.wake != Some(now) {
+        if node.wake.is_none_or(|(_, at)| at != now) {
             return Ok(());
         }
         node.wake = None;
@@ -261,9 +289,10 @@ impl World {
             return;
         };
         let flow = Flow::of(datagram.from, datagram.to, &datagram.data);
-        match self.nodes[receiver.0].down.pass(flow, self.now) {
-            Some(exit) => self.queue.push(exit, Rank::Arrival, Happening::Arrives(datagram)),
-            None => self.stats.lost += 1,
+        let passage = self.nodes[receiver.0].down.pass(flow, self.now, datagram.data.len());
+        self.stats.count(&passage);
+        for exit in passage.exits() {
+            self.queue.push(exit, Rank::Arrival, Happening::Arrives(datagram.clone()));
         }
     }
 
@@ -280,11 +309,6 @@ impl World {
         }
     }
 
-    fn control_delay(&self, from: NodeId, to: NodeId) -> Nanos {
-        let (up, down) = (self.nodes[from.0].up.base_delay(), self.nodes[to.0].down.base_delay());
-        Nanos(up.0.saturating_add(down.0))
-    }
-
     fn is_running(&self, node: NodeId) -> bool {
         self.nodes[node.0].state == State::Running
     }
@@ -298,32 +322,34 @@ impl World {
         }
         node.engine.handle(now, input);
         loop {
+            let node = &mut self.nodes[id.0];
             let kept = match node.engine.poll_output() {
                 Output::Send { to, data } => {
-                    match node.up.pass(Flow::of(node.addr, to, data), now) {
-                        Some(exit) => {
-                            let datagram = Datagram { from: node.addr, to, data: data.into() };
-                            self.queue.push(exit, Rank::Arrival, Happening::Crosses(datagram));
-                        }
-                        None => self.stats.lost += 1,
+                    let enters = later(node.busy_until.max(now), node.send_cost);
+                    node.busy_until = enters;
+                    let passage = node.up.pass(Flow::of(node.addr, to, data), enters, data.len());
+                    self.stats.count(&passage);
+                    for exit in passage.exits() {
+                        let datagram = Datagram { from: node.addr, to, data: data.into() };
+                        self.queue.push(exit, Rank::Arrival, Happening::Crosses(datagram));
                     }
                     Ok(())
                 }
                 Output::Control { peer, message } => {
-                    if let Some(far) = self.connections.get(&(id, peer)) {
-                        let arrives = Happening::Control(far.node, far.knows_us_as, message);
-                        self.queue.push(later(now, far.delay), Rank::Arrival, arrives);
-                    }
+                    self.say(id, peer, message);
                     Ok(())
                 }
                 Output::Ear { first, samples } => node.records.ear(first, samples),
                 Output::Event { at, event } => node.records.event(at, event),
                 Output::Wait(wanted) => {
-                    let wake = wanted.map(|at| at.max(now));
-                    if let Some(at) = wake.filter(|_| wake != node.wake) {
-                        self.queue.push(at, Rank::Timer, Happening::Timer(id));
+                    if wanted != node.wake.map(|(wanted, _)| wanted) {
+                        node.wake = wanted.map(|wanted| {
+                            let late = node.wake_ups.as_mut().map_or(Nanos::ZERO, Draws::next_delay);
+                            let at = later(wanted.max(now), late);
+                            self.queue.push(at, Rank::Timer, Happening::Timer(id));
+                            (wanted, at)
+                        });
                     }
-                    node.wake = wake;
                     return Ok(());
                 }
                 Output::Done => {
@@ -332,7 +358,21 @@ impl World {
                     return Ok(());
                 }
             };
-            kept.map_err(|source| SimError::Keep { node: node.addr, at: now, source })?;
+            kept.map_err(|source| SimError::Keep { node: self.nodes[id.0].addr, at: now, source })?;
+        }
+    }
+
+    /// When what a node says now on its connection gets to the other end.
+    fn control_arrives(&mut self, from: NodeId, peer: PeerId) -> Option<(FarEnd, RunTime)> {
+        let far = self.connections.get_mut(&(from, peer))?;
+        let exit = self.nodes[far.node.0].down.carry(self.nodes[from.0].up.carry(self.now));
+        far.last = exit.max(far.last);
+        Some((*far, far.last))
+    }
+
+    fn say(&mut self, from: NodeId, peer: PeerId, message: Message) {
+        if let Some((far, at)) = self.control_arrives(from, peer) {
+            self.queue.push(at, Rank::Arrival, Happening::Control(far.node, far.knows_us_as, message));
         }
     }
 
@@ -346,9 +386,22 @@ impl World {
 
     /// Closes a connection from the side of `id`; the far end learns of it after what was sent before.
     fn hang_up(&mut self, id: NodeId, peer: PeerId, reason: &str) {
-        if let Some(far) = self.connections.remove(&(id, peer)) {
+        if let Some((far, at)) = self.control_arrives(id, peer) {
+            self.connections.remove(&(id, peer));
             let closed = Happening::ControlClosed(far.node, far.knows_us_as, reason.to_owned());
-            self.queue.push(later(self.now, far.delay), Rank::Arrival, closed);
+            self.queue.push(at, Rank::Arrival, closed);
         }
     }
+}
+
+impl WorldStats {
+    fn count(&mut self, passage: &Passage) {
+        self.lost += u64::from(passage.leaves.is_none());
+        self.duplicated += u64::from(passage.again.is_some());
+    }
+}
+
+/// An instant plus a span. An absurd span leads to the end of time instead of overflowing.
+fn later(at: RunTime, span: Nanos) -> RunTime {
+    RunTime(at.0.saturating_add(span.0))
 }

@@ -13,12 +13,13 @@ use jiho_proto::codec::{CodecConfig, FRAME_SAMPLES, RATE};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
 use jiho_proto::engine::{Engine, Input, Output};
 use jiho_proto::event::{Event, PlayoutAction};
+use jiho_proto::link::{Direction, Jitter, Link, Loss};
 use jiho_proto::playout::PlayoutPolicy;
 use jiho_proto::records::{KeepError, Records};
 use jiho_proto::speaker::Mouth;
 use jiho_proto::wire::rtp;
 use jiho_relay::{Relay, RelayConfig};
-use jiho_sim::{Direction, Jitter, Link, World};
+use jiho_sim::World;
 use proptest::prelude::*;
 
 const TOKEN: &str = "secret";
@@ -156,7 +157,7 @@ fn the_recorded_clocks_are_the_constructed_ones() {
 
 #[test]
 fn exactly_the_lost_frames_are_concealed() {
-    let lossy = Direction { loss: 0.05, ..Direction::default() };
+    let lossy = Direction { loss: Loss::Independent(0.05), ..Direction::default() };
     let room = hold_room(&ROOM, 2, &lossy).unwrap();
     for (person, kept) in ROOM.iter().zip(&room) {
         for speaker in person.speakers_heard(&ROOM) {
@@ -176,7 +177,7 @@ fn exactly_the_lost_frames_are_concealed() {
 
 #[test]
 fn a_lost_frame_is_a_hole_in_its_own_speaker_alone() {
-    let room = hold_room(&ROOM, 2, &Direction { loss: 0.05, ..Direction::default() }).unwrap();
+    let room = hold_room(&ROOM, 2, &Direction { loss: Loss::Independent(0.05), ..Direction::default() }).unwrap();
     for (person, kept) in ROOM.iter().zip(&room) {
         let arrived: Vec<_> = person.speakers_heard(&ROOM).map(|speaker| (speaker, kept.arrived(&speaker))).collect();
         for (n, played) in kept.ear.iter().enumerate() {
@@ -194,7 +195,7 @@ fn a_lost_frame_is_a_hole_in_its_own_speaker_alone() {
 #[test]
 fn the_same_seed_gives_the_same_room_and_another_seed_another() {
     let jitter = Jitter::Normal { sd: Nanos::from_millis(8) };
-    let rough = Direction { jitter, loss: 0.05, reorder: true, ..Direction::default() };
+    let rough = Direction { jitter, loss: Loss::Independent(0.05), reorder: true, ..Direction::default() };
     let [first, again, other] = [3, 3, 4].map(|seed| hold_room(&ROOM, seed, &rough).unwrap());
     for ((first, again), other) in first.iter().zip(&again).zip(&other) {
         assert_eq!(first, again);

@@ -8,8 +8,9 @@ use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 use jiho_proto::control::Message;
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::event::Event;
+use jiho_proto::link::{Bottleneck, Direction, Impaired, Jitter, Link, Loss, Outage, QueueLimit, RouteChange};
 use jiho_proto::records::{KeepError, Records};
-use jiho_sim::{Direction, Jitter, Link, NodeId, SimError, World};
+use jiho_sim::{NodeId, SimError, World};
 
 const PERIOD: Nanos = Nanos::from_millis(20);
 
@@ -74,7 +75,12 @@ fn datagrams_to_nobody_are_counted_and_dropped() {
 #[test]
 fn control_messages_stay_in_order_and_are_never_lost() {
     let (mut world, trace) = (World::new(1), Trace::default());
-    let bad = |delay| Direction { delay, loss: 1.0, jitter: Jitter::Uniform { max: PERIOD }, ..Direction::default() };
+    let bad = |delay| Direction {
+        delay,
+        loss: Loss::Independent(1.0),
+        jitter: Jitter::Uniform { max: PERIOD },
+        ..Direction::default()
+    };
     let relay = add(&mut world, 1, Beacon::new("relay", &trace), Link::default());
     let ana = Beacon::new("ana", &trace).saying(&[refused("one"), refused("two"), Message::Leave]);
     let ana = add(&mut world, 2, ana, Link::symmetric(bad(Nanos::from_millis(15))));
@@ -117,6 +123,118 @@ fn a_client_learns_that_its_relay_is_not_there() {
     start(&mut world, &[ana]);
     world.run_until(ms(1000)).unwrap();
     assert_eq!(trace.of("ana")[1..], [(ms(25), "0 hung up: nobody answers at 127.0.0.1:1".into())]);
+}
+
+#[test]
+fn control_messages_wait_where_a_link_is_down_and_stay_in_order_when_the_way_gets_shorter() {
+    let (mut world, trace) = (World::new(1), Trace::default());
+    let outages = vec![Outage { at: ms(0), lasts: Nanos::from_millis(100) }];
+    let route_changes = vec![RouteChange { at: ms(10), delay: Nanos::from_millis(1) }];
+    let relay = add(&mut world, 1, Beacon::new("relay", &trace), Link::default());
+    let ana = Beacon::new("ana", &trace).saying(&[refused("one")]);
+    let up = Direction { delay: Nanos::from_millis(500), route_changes, ..Direction::default() };
+    let ana = add(&mut world, 2, ana, Link { up, ..Link::default() });
+    let ben = Beacon::new("ben", &trace).saying(&[refused("two")]);
+    let ben = add(&mut world, 3, ben, Link { up: Direction { outages, ..Direction::default() }, ..Link::default() });
+    world.connect(ana, relay);
+    world.connect(ben, relay);
+    start(&mut world, &[relay, ana, ben]);
+    world.stop_at(ana, ms(20));
+    world.run_until(ms(1000)).unwrap();
+    let expected = [
+        (ms(100), r#"2 says {"refused":{"reason":"two"}}"#.to_owned()),
+        (ms(500), r#"1 says {"refused":{"reason":"one"}}"#.into()),
+        (ms(500), "1 hung up: the other end closed the connection".into()),
+    ];
+    assert_eq!(trace.of("relay")[1..], expected);
+}
+
+#[test]
+fn doubled_datagrams_arrive_twice_and_what_finds_a_queue_full_never() {
+    let (mut world, trace) = (World::new(1), Trace::default());
+    let limit = QueueLimit::Wait(Nanos::ZERO);
+    // Two bytes and 28 of headers take 30 ms: every other datagram finds the one before still being sent.
+    let bottleneck = Some(Bottleneck { bytes_per_second: 1000, limit });
+    let up = Direction { bottleneck, duplication: 1.0, ..Direction::default() };
+    let ana = Beacon::new("ana", &trace).sending(addr(2), 4);
+    let ana = add(&mut world, 1, ana, Link { up, ..Link::default() });
+    let ben = add(&mut world, 2, Beacon::new("ben", &trace), Link::default());
+    start(&mut world, &[ana, ben]);
+    world.run_until(ms(1000)).unwrap();
+    let twice = |at, number| [(ms(at), packet(number, 1)), (ms(at), packet(number, 1))];
+    assert_eq!(trace.of("ben")[1..], [twice(30, 0), twice(70, 2)].concat());
+    let stats = world.stats();
+    assert_eq!((stats.delivered, stats.lost, stats.duplicated), (4, 2, 2));
+}
+
+#[test]
+fn a_host_that_wakes_late_sends_late_and_does_not_drift() {
+    let (mut world, trace) = (World::new(1), Trace::default());
+    let ana = add(&mut world, 1, Beacon::new("ana", &trace).sending(addr(2), 500).on_a_grid(), Link::default());
+    let ben = add(&mut world, 2, Beacon::new("ben", &trace), Link::default());
+    world.set_wake_up(ana, Jitter::Uniform { max: Nanos::from_millis(10) });
+    start(&mut world, &[ana, ben]);
+    world.run_until(ms(20_000)).unwrap();
+    let late: Vec<Nanos> = (0..).zip(&trace.of("ben")[1..]).map(|(n, (at, _))| *at - ms(20 * n)).collect();
+    assert_eq!((late.len(), late[0]), (500, Nanos::ZERO), "the first is sent at the start and not by a timer");
+    let (least, most) = (late[1..].iter().min().unwrap(), late.iter().max().unwrap());
+    assert!((0..200_000).contains(&least.0) && (9_800_000..=10_000_000).contains(&most.0), "{least} to {most}");
+}
+
+#[test]
+fn datagrams_that_cost_time_to_send_leave_one_after_the_other() {
+    let (mut world, trace) = (World::new(1), Trace::default());
+    let relay = Beacon::new("relay", &trace).sending(addr(2), 2).times(3);
+    let relay = add(&mut world, 1, relay, Link::default());
+    let ear = add(&mut world, 2, Beacon::new("ear", &trace), link(0, 5));
+    world.set_send_cost(relay, Nanos::from_millis(2));
+    start(&mut world, &[relay, ear]);
+    world.run_until(ms(1000)).unwrap();
+    let at: Vec<RunTime> = trace.of("ear")[1..].iter().map(|(at, _)| *at).collect();
+    assert_eq!(at, [7, 9, 11, 27, 29, 31].map(ms));
+}
+
+#[test]
+fn a_link_round_an_engine_does_the_same_as_the_world_s() {
+    let direction = Direction {
+        delay: Nanos::from_millis(15),
+        jitter: Jitter::Normal { sd: Nanos::from_millis(5) },
+        correlation: 0.5,
+        loss: Loss::GilbertElliott { good_to_bad: 0.05, bad_to_good: 0.3, in_good: 0.0, in_bad: 1.0 },
+        duplication: 0.05,
+        bottleneck: Some(Bottleneck { bytes_per_second: 3000, limit: QueueLimit::Bytes(100) }),
+        outages: vec![Outage { at: ms(3000), lasts: Nanos::from_millis(300) }],
+        route_changes: vec![RouteChange { at: ms(6000), delay: Nanos::from_millis(40) }],
+        reorder: false,
+    };
+    let run = |wrapped: bool| {
+        let (mut world, trace) = (World::new(9), Trace::default());
+        let relay = add(&mut world, 1, Beacon::new("relay", &trace), Link::default());
+        let mut nodes = vec![relay];
+        for (node, name) in [(1, "ana"), (2, "ben")] {
+            let (own, other) = (10 + node as u16, 13 - node as u16);
+            let engine = Beacon::new(name, &trace).sending(addr(other), 400).saying(&[refused("one"), Message::Leave]);
+            let link = Link::symmetric(direction.clone());
+            let id = if wrapped {
+                let engine = Impaired::new(engine, addr(own), link, 9, node);
+                world.add_node(addr(own), Box::new(engine), Box::new(Forget), Link::default())
+            } else {
+                add(&mut world, own, engine, link)
+            };
+            world.connect(id, relay);
+            nodes.push(id);
+        }
+        start(&mut world, &nodes);
+        nodes.iter().for_each(|node| world.stop_at(*node, ms(7000)));
+        world.run_until(ms(10_000)).unwrap();
+        trace
+    };
+    let (worlds, wrapped) = (run(false), run(true));
+    for name in ["relay", "ana", "ben"] {
+        assert!(worlds.of(name).len() > 3);
+        assert_eq!(worlds.of(name), wrapped.of(name), "{name}");
+    }
+    assert!(worlds.of("ana").len() > 200, "{}", worlds.of("ana").len());
 }
 
 #[test]
@@ -177,8 +295,9 @@ fn build_busy_world(seed: u64, more: u16, trace: &Trace) -> World {
     let direction = Direction {
         delay: Nanos::from_millis(15),
         jitter: Jitter::Normal { sd: Nanos::from_millis(5) },
-        loss: 0.05,
+        loss: Loss::Independent(0.05),
         reorder: true,
+        ..Direction::default()
     };
     let mut nodes = vec![
         add(&mut world, 1, Beacon::new("ana", trace).sending(addr(2), 600), Link::symmetric(direction.clone())),
@@ -261,6 +380,10 @@ struct Beacon {
     sent: u16,
     next: Option<RunTime>,
     postponed_by_packets: bool,
+    /// Counts its periods from the start and not from when it was woken.
+    on_a_grid: bool,
+    /// How often each datagram is sent.
+    copies: usize,
     outputs: VecDeque<Said>,
     lent: [u8; 2],
 }
@@ -282,6 +405,8 @@ impl Beacon {
             sent: 0,
             next: None,
             postponed_by_packets: false,
+            on_a_grid: false,
+            copies: 1,
             outputs: VecDeque::new(),
             lent: [0; 2],
         }
@@ -293,6 +418,14 @@ impl Beacon {
 
     fn postponed_by_packets(self) -> Self {
         Self { postponed_by_packets: true, ..self }
+    }
+
+    fn on_a_grid(self) -> Self {
+        Self { on_a_grid: true, ..self }
+    }
+
+    fn times(self, copies: usize) -> Self {
+        Self { copies, ..self }
     }
 
     fn saying(mut self, messages: &[Message]) -> Self {
@@ -320,9 +453,11 @@ impl Engine for Beacon {
         self.trace.note(self.name, now, what);
         match input {
             Input::Start | Input::Timer if self.sent < self.count => {
-                self.outputs.push_back(Said::Datagram(self.sent.to_be_bytes()));
+                let datagram = self.sent.to_be_bytes();
+                self.outputs.extend((0..self.copies).map(|_| Said::Datagram(datagram)));
                 self.sent += 1;
-                self.next = Some(now + PERIOD).filter(|_| self.sent < self.count);
+                let from = self.next.filter(|_| self.on_a_grid).unwrap_or(now);
+                self.next = Some(from + PERIOD).filter(|_| self.sent < self.count);
             }
             Input::Packet { .. } if self.postponed_by_packets => self.next = Some(now + PERIOD),
             Input::Stop => self.outputs.push_back(Said::Done),

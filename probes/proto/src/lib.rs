@@ -7,6 +7,7 @@ pub mod control;
 pub mod endpoint;
 pub mod engine;
 pub mod event;
+pub mod link;
 pub mod listener;
 mod outbox;
 pub mod playout;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use jiho_analysis::units::{Nanos, RunTime};
-use jiho_sim::{Direction, Jitter, Link, World};
+use jiho_proto::link::{Direction, Jitter, Link, Loss};
+use jiho_sim::World;
 
 use super::cast;
 use super::interrupt::Interrupt;
@@ -61,7 +62,7 @@ fn link(link: &experiment::Link) -> Link {
 fn direction(direction: &experiment::Direction) -> Direction {
     Direction {
         delay: direction.delay,
-        loss: direction.loss.fraction(),
+        loss: Loss::Independent(direction.loss.fraction()),
         jitter: match direction.jitter {
             Some(experiment::Jitter::Normal(sd)) => Jitter::Normal { sd },
             Some(experiment::Jitter::Uniform(max)) => Jitter::Uniform { max },
