@@ -1,5 +1,7 @@
 //! One code's pilot in a window of the recording: on which trail it is, hop by hop.
 
+use std::ops::Range;
+
 use super::path::likeliest;
 use super::search::{self, Find};
 use super::table::Table;
@@ -21,6 +23,9 @@ const AROUND_HOPS: usize = 20;
 const AROUND_SECONDS: f64 = 0.6;
 /// An echo that sounds on for longer (0.6 s) is a path of its own.
 const LONGEST_ECHO: usize = 120;
+/// A run is the pilot without doubt if it is so long (0.6 s), or has such a coefficient.
+const FIRM_RUN: usize = 120;
+const FIRM_RHO: f64 = 0.7;
 /// Trails at one time, and for how many steps one is kept that the pilot is not on.
 const MOST_TRAILS: usize = 48;
 const UNUSED_STEPS: u32 = 2;
@@ -125,7 +130,7 @@ impl Voice {
     }
 
     /// The hops around one that are on the same trail, at most `reach` to each side.
-    pub(super) fn neighbours(&self, hop: usize, reach: usize) -> std::ops::Range<usize> {
+    pub(super) fn neighbours(&self, hop: usize, reach: usize) -> Range<usize> {
         let same = |n: usize| self.path[n] == self.path[hop];
         let from = (hop.saturating_sub(reach)..hop).rev().take_while(|&n| same(n)).last().unwrap_or(hop);
         let to = (hop + 1..(hop + reach + 1).min(self.path.len())).take_while(|&n| same(n)).last().unwrap_or(hop);
@@ -187,7 +192,7 @@ impl Voice {
     }
 
     /// Whether a run is on the trail that the pilot was on before the gap before it, or is on after the gap after it.
-    fn is_known(&self, run: &std::ops::Range<usize>) -> bool {
+    fn is_known(&self, run: &Range<usize>) -> bool {
         let own = self.path[run.start];
         let before = self.path[..run.start].iter().rev().find(|state| state.is_some());
         let after = self.path[run.end..].iter().find(|state| state.is_some());
@@ -196,7 +201,7 @@ impl Voice {
 
     /// Whether a run is but the echo of the one before, which sounds on when that has ended: it is fainter, and was there
     /// with it.
-    fn is_echo(&self, run: &std::ops::Range<usize>, own: &[f32]) -> bool {
+    fn is_echo(&self, run: &Range<usize>, own: &[f32]) -> bool {
         let before = run.start.checked_sub(1).and_then(|n| self.trail(self.path[n]?));
         let (Some(first), Some(echo)) = (before, self.path[run.start].and_then(|id| self.trail(id))) else {
             return false;
@@ -219,16 +224,8 @@ impl Voice {
     fn search(&mut self, window: &Window, own: &[f32], decided: usize) -> bool {
         let (hop, hops) = (window.hop, self.path.len());
         let mut found: Vec<(usize, usize, Find)> = Vec::new();
-        let stretches: Vec<_> = self
-            .path
-            .chunk_by(|a, b| a == b)
-            .scan(0, |at, run| {
-                let stretch = *at..*at + run.len();
-                *at = stretch.end;
-                Some(stretch)
-            })
-            .filter(|stretch| stretch.end > decided && self.path[stretch.start].is_none())
-            .collect();
+        let absent = |stretch: &Range<usize>| stretch.end > decided && self.path[stretch.start].is_none();
+        let stretches: Vec<_> = self.runs().into_iter().filter(absent).collect();
         for stretch in stretches {
             let sides = [stretch.start.checked_sub(1), (stretch.end < hops).then_some(stretch.end)];
             let mut lags: Vec<f64> =
@@ -250,14 +247,8 @@ impl Voice {
                     found.extend(finds.map(|find| (at, length, find)));
                 }
             }
-            let length = search::block_samples().div_ceil(hop);
-            if stretch.len() >= length {
-                let at = stretch.end - length;
-                let piece = &own[at * hop..][..search::block_samples()];
-                let find = search::anywhere(&self.table, piece, window.first + (at * hop) as i64);
-                found.extend(find.map(|find| (at, length, find)));
-            }
         }
+        found.extend(self.search_anywhere(window, own, decided));
         found.sort_by(|a, b| (b.2.rho.abs() * (b.1 as f64).sqrt()).total_cmp(&(a.2.rho.abs() * (a.1 as f64).sqrt())));
         let before = self.trails.len();
         for (at, length, find) in found {
@@ -266,8 +257,41 @@ impl Voice {
         self.trails.len() > before
     }
 
+    /// Looks for the pilot in its whole period where it is on no trail, or on one that is not sure to be it: other parts of
+    /// a pilot sound like it for a while, and must not keep it from being found.
+    fn search_anywhere(&mut self, window: &Window, own: &[f32], decided: usize) -> Option<(usize, usize, Find)> {
+        let length = search::block_samples().div_ceil(window.hop);
+        let mut doubtful = 0..0;
+        for run in self.runs().into_iter().filter(|run| !self.is_firm(run)) {
+            if run.start > doubtful.end {
+                doubtful.start = run.start;
+            }
+            doubtful.end = run.end;
+        }
+        let at = doubtful.end.checked_sub(length).filter(|&at| at >= doubtful.start && doubtful.end > decided)?;
+        let piece = &own[at * window.hop..][..search::block_samples()];
+        let find = search::anywhere(&self.table, piece, window.first + (at * window.hop) as i64)?;
+        Some((at, length, find))
+    }
+
+    /// Whether a run is the pilot without doubt: nothing else goes on so long, or is so much like it.
+    fn is_firm(&self, run: &Range<usize>) -> bool {
+        let trail = self.path[run.start].and_then(|id| self.trail(id));
+        trail.is_some_and(|trail| run.len() >= FIRM_RUN || trail.sum(run.clone()).rho().abs() >= FIRM_RHO)
+    }
+
+    /// Stretches on one trail, or on none.
+    fn runs(&self) -> Vec<Range<usize>> {
+        let runs = self.path.chunk_by(|a, b| a == b).scan(0, |at, run| {
+            let stretch = *at..*at + run.len();
+            *at = stretch.end;
+            Some(stretch)
+        });
+        runs.collect()
+    }
+
     /// Begins a trail, unless there is one like it.
-    fn begin(&mut self, window: &Window, own: &[f32], hops: std::ops::Range<usize>, find: Find) {
+    fn begin(&mut self, window: &Window, own: &[f32], hops: Range<usize>, find: Find) {
         let middle = usize::midpoint(hops.start, hops.end);
         let same_lag = |trail: &&Trail| {
             let apart = (trail.lags[middle] - find.lag).rem_euclid(self.table.period);
