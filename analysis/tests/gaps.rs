@@ -54,7 +54,7 @@ fn heard(
     let hearing = Hearing {
         speaker,
         recorder,
-        clock: SampleClock { start: RunTime::START, rate: Rate::OPUS },
+        clock: SampleClock::new(RunTime::START, Rate::OPUS),
         ends: at(30_000),
         began: RunTime::START,
         segments: &segments,

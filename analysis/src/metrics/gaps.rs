@@ -217,8 +217,8 @@ impl Case<'_> {
             gap.lost = Some(broke.lost.max(Nanos::ZERO));
             gap.repeated = Some(broke.repeated());
             gap.resolution = broke.edge_error;
-            gap.delay_before = hearing.delay(&broke.before);
-            self.first(&mut gap, hearing, hearing.time(broke.first_after), &broke.after);
+            gap.delay_before = hearing.delay(&broke.before, broke.last_before);
+            self.first(&mut gap, hearing, broke.first_after, &broke.after);
             return Some(gap);
         }
         // Broke off, and never came again?
@@ -228,7 +228,7 @@ impl Case<'_> {
             if at > commanded && speaks_on {
                 gap.kind = GapKind::Unheard;
                 gap.last_before = Some(at);
-                gap.delay_before = hearing.delay(&last.to.settled);
+                gap.delay_before = hearing.delay(&last.to.settled, last.to.at);
                 gap.resolution = BEGINS_WITHIN;
                 return Some(gap);
             }
@@ -280,8 +280,8 @@ impl Case<'_> {
         };
         gap.kind = GapKind::Begins;
         gap.resolution = BEGINS_WITHIN;
-        self.first(gap, hearing, hearing.time(first.from.at), &first.from.settled);
-        let captured = hearing.delay(&first.from.lag).map(|late| hearing.time(first.from.at) - late);
+        self.first(gap, hearing, first.from.at, &first.from.settled);
+        let captured = hearing.spoken(&first.from.lag, first.from.at);
         gap.lost = captured.map(|captured| (captured - speaks_from).max(Nanos::ZERO));
     }
 
@@ -292,38 +292,46 @@ impl Case<'_> {
         let at = hearing.time(last.to.at);
         let goes_on = at >= until;
         let mut gap = self.nothing(Side::Mouth, hearing);
-        gap.delay_before = hearing.delay(&last.to.settled);
+        gap.delay_before = hearing.delay(&last.to.settled, last.to.at);
         if !goes_on {
-            let late = hearing.delay(&last.to.lag)?;
+            let spoken = hearing.spoken(&last.to.lag, last.to.at)?;
             // Whoever had ended long before has nothing to end.
             if at + WATCHED < commanded {
                 return None;
             }
             gap.kind = GapKind::Ends;
             gap.last_before = Some(at);
-            gap.lost = Some((commanded - (at - late)).max(Nanos::ZERO));
+            gap.lost = Some((commanded - spoken).max(Nanos::ZERO));
             gap.resolution = BEGINS_WITHIN;
         }
         Some(gap)
     }
 
     /// Fills in the new path, which sounds from `at` on.
-    fn first(&self, gap: &mut Gap, hearing: &Hearing<'_>, at: RunTime, lag: &Lag) {
+    fn first(&self, gap: &mut Gap, hearing: &Hearing<'_>, from: Nanos, lag: &Lag) {
+        let at = hearing.time(from);
         gap.first_after = Some(at);
         gap.first_audio = Some(at - self.change.commanded);
-        gap.delay_after = hearing.delay(lag);
+        gap.delay_after = hearing.delay(lag, from);
         let until = (at + WATCHED).min(self.next.unwrap_or(hearing.ends));
         gap.steady = Some(steady_from(hearing, at, until) - self.change.commanded);
     }
 }
 
 impl Hearing<'_> {
+    /// When it was, by the rate that the recorder's card has in truth.
     fn time(&self, since_first_sample: Nanos) -> RunTime {
-        self.clock.start + since_first_sample
+        self.clock.time_at(since_first_sample.as_secs_f64() * self.clock.rate.hz())
     }
 
-    fn delay(&self, lag: &Lag) -> Option<Nanos> {
-        delay(lag, &self.clock, self.began)
+    /// The delay that a lag is at some place in the recording.
+    fn delay(&self, lag: &Lag, at: Nanos) -> Option<Nanos> {
+        Some(delay(lag, &self.clock, self.began)? + (self.time(at) - (self.clock.start + at)))
+    }
+
+    /// When what sounds at a place in the recording left its mouth.
+    fn spoken(&self, lag: &Lag, at: Nanos) -> Option<RunTime> {
+        Some(self.time(at) - self.delay(lag, at)?)
     }
 }
 
@@ -339,8 +347,8 @@ fn is_loss(found: &Break) -> bool {
 
 /// Whether a pilot broke off because its speaker did.
 fn paused(hearing: &Hearing<'_>, found: &Break, spoken: &[Range<RunTime>]) -> bool {
-    let captured = |at: Nanos, lag: &Lag| Some(hearing.time(at) - hearing.delay(lag)?);
-    let (last, first) = (captured(found.last_before, &found.before), captured(found.first_after, &found.after));
+    let last = hearing.spoken(&found.before, found.last_before);
+    let first = hearing.spoken(&found.after, found.first_after);
     let (Some(last), Some(first)) = (last, first) else { return false };
     spoken.windows(2).any(|pair| pair[0].end <= first + FRAME && pair[1].start >= last - FRAME)
 }
