@@ -1,6 +1,7 @@
 //! `jiho run`: an experiment, from its file to the delay matrix.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
@@ -64,13 +65,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
     let progress = Shown::new();
+    let began = Instant::now();
     let outcome = run::run(&experiment, &given, World::from(args.on), &out, &progress)?;
     progress.clear();
+    if args.on == On::Sim {
+        eprintln!("{}", cost(experiment.run.total().as_secs_f64(), began.elapsed().as_secs_f64(), most_memory_mib()));
+    }
     match args.format {
         Format::Text => print(&text(&outcome, &experiment))?,
         Format::Json => print(&json(&outcome)?)?,
     }
     Ok(if outcome.run.failures.is_empty() { findings::verdict(&outcome.findings) } else { Exit::Failed })
+}
+
+/// What a simulation took, measuring included.
+fn cost(room_s: f64, took_s: f64, most_mib: Option<u64>) -> String {
+    let memory = most_mib.map(|mib| format!(", at most {mib} MiB of memory")).unwrap_or_default();
+    format!("{room_s:.0} s of room in {took_s:.1} s ({:.1} × real time){memory}", room_s / took_s)
+}
+
+/// The most memory that this process has had, where the system tells.
+fn most_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
 }
 
 fn text(outcome: &Outcome, experiment: &Experiment) -> String {

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::error::{Problem, Spot};
 use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
-use super::parts::{Codec, Direction, Link, Playout};
+use super::parts::{Codec, Direction, Link, Playout, Signal};
 use super::place::Place;
 use super::serving::RelayPart;
 use super::text::{LONGEST, ample_text, duration_text};
@@ -18,6 +18,8 @@ use super::{Experiment, Listener, Speaker};
 /// The link of everybody who names none; without loss or delay unless the file defines it.
 pub(super) const DEFAULT_LINK: &str = "default";
 const LONGEST_NAME: usize = 32;
+/// More than this on one machine tells nothing that fewer would not.
+const LARGEST_CROWD: u32 = 100_000;
 
 /// Fills in what the file leaves out, and finds everything that is wrong.
 pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> Result<Experiment, Vec<Problem>> {
@@ -25,6 +27,8 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
     let root = Place::root(table);
     let codes = check.codes(&file.speaker, &root.key("speaker"));
     check.names(&file, &root);
+    check.crowds(&file.listener, &root.key("listener"));
+    check.recordings(&file, &root);
     check.times(&file, &root);
     check.media(&file.media.codec, &root.key("media").key("codec"));
 
@@ -46,10 +50,12 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
         .listener
         .into_iter()
         .enumerate()
-        .map(|(n, ListenerEntry { name, link, playout })| Listener {
-            name,
-            link: check.link_name(link, &links, &root.key("listener").index(n)),
-            playout: playout.unwrap_or_else(|| file.playout.clone()),
+        .flat_map(|(n, entry)| {
+            let names = entry.names();
+            let ListenerEntry { link, playout, .. } = entry;
+            let link = check.link_name(link, &links, &root.key("listener").index(n));
+            let playout = playout.unwrap_or_else(|| file.playout.clone());
+            names.into_iter().map(move |name| Listener { name, link: link.clone(), playout: playout.clone() })
         })
         .collect();
     check.relay(&file.relay, &links, &root.key("relay"));
@@ -118,16 +124,17 @@ impl Check<'_> {
         if let Some(name) = &file.name {
             self.name(name, &root.key("name"));
         }
-        let speakers = file.speaker.iter().map(|speaker| &speaker.name).enumerate();
-        let listeners = file.listener.iter().map(|listener| &listener.name).enumerate();
+        let speakers = file.speaker.iter().map(|speaker| vec![speaker.name.clone()]).enumerate();
+        let listeners = file.listener.iter().map(ListenerEntry::names).enumerate();
         let places = speakers
-            .map(|(n, name)| (name, root.key("speaker").index(n)))
-            .chain(listeners.map(|(n, name)| (name, root.key("listener").index(n))));
+            .map(|(n, names)| (names, root.key("speaker").index(n)))
+            .chain(listeners.map(|(n, names)| (names, root.key("listener").index(n))));
         let mut taken = BTreeSet::new();
-        for (name, place) in places {
+        for (names, place) in places {
             let place = place.key("name");
-            self.name(name, &place);
-            if !taken.insert(name) {
+            let Some(longest) = names.last() else { continue };
+            self.name(longest, &place);
+            if let Some(name) = names.iter().find(|name| !taken.insert((*name).clone())) {
                 let message = format!("the name `{name}` is taken by somebody above");
                 self.problem(&place, message, "give each speaker and each listener another name");
             }
@@ -138,6 +145,35 @@ impl Check<'_> {
                 "there is nobody to hear the only speaker".to_owned(),
                 "add one: [[listener]] with name = \"lena\"",
             );
+        }
+    }
+
+    fn crowds(&mut self, listeners: &[ListenerEntry], place: &Place<'_>) {
+        for (n, entry) in listeners.iter().enumerate() {
+            if let Some(count) = entry.count.filter(|count| !(1..=LARGEST_CROWD).contains(count)) {
+                let message = format!("there cannot be {count} of `{}`", entry.name);
+                self.problem(&place.index(n).key("count"), message, &format!("1 to {LARGEST_CROWD}, or no `count`"));
+            }
+        }
+    }
+
+    /// Who is recorded takes part, and whoever is not can be heard as it plays.
+    fn recordings(&mut self, file: &File, root: &Place<'_>) {
+        let Some(recordings) = &file.run.recordings else { return };
+        let place = root.key("run").key("recordings");
+        let speakers = file.speaker.iter().map(|speaker| speaker.name.clone());
+        let names: Vec<String> = speakers.chain(file.listener.iter().flat_map(ListenerEntry::names)).collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (n, name) in recordings.iter().enumerate().filter(|(_, name)| !known.contains(&name.as_str())) {
+            let mend = match mend::nearest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name speakers and listeners of this experiment".to_owned(),
+            };
+            self.problem(&place.index(n), format!("nobody is named `{name}`"), &mend);
+        }
+        if matches!(file.signal, Signal::Pilot(_)) && !known.iter().all(|name| file.run.records(name)) {
+            let message = "a pilot can be tracked in recordings only".to_owned();
+            self.problem(&place, message, "leave `recordings` out, so that everybody is recorded");
         }
     }
 

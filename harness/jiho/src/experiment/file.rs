@@ -61,6 +61,16 @@ pub(super) struct DirectionEntry {
     pub(super) loss: Option<Percent>,
 }
 
+impl ListenerEntry {
+    /// The names of those that it stands for.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self.count {
+            Some(count) => (1..=count).map(|n| format!("{}-{n}", self.name)).collect(),
+            None => vec![self.name.clone()],
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SpeakerEntry {
@@ -75,6 +85,8 @@ pub(super) struct SpeakerEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListenerEntry {
     pub(super) name: String,
+    /// So many, named `NAME-1`, `NAME-2` and so on; absent: one of that very name.
+    pub(super) count: Option<u32>,
     pub(super) link: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,

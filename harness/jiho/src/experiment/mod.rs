@@ -113,6 +113,13 @@ impl Experiment {
         check::check(text, table.get_ref(), file, &stem).map_err(invalid)
     }
 
+    /// The names of those whose ears are recorded.
+    pub fn recorded(&self) -> impl Iterator<Item = &str> {
+        let speakers = self.speakers.iter().map(|speaker| speaker.name.as_str());
+        let listeners = self.listeners.iter().map(|listener| listener.name.as_str());
+        speakers.chain(listeners).filter(|name| self.run.records(name))
+    }
+
     /// The effective form as a file's text, which reads as the same experiment.
     pub fn to_toml(&self) -> String {
         // Plain data with string keys and numbers of 32 bits at most: serialising it cannot fail.

@@ -22,11 +22,19 @@ pub struct Run {
     pub drain: Nanos,
     /// Of all random numbers.
     pub seed: u32,
+    /// Whose ears are recorded, by name; absent: everybody's. What the others hear is found as it plays, and not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recordings: Option<Vec<String>>,
 }
 
 impl Run {
     /// Less would not let everybody in before the first beep.
     pub const SHORTEST_WARMUP: Nanos = Nanos::from_millis(500);
+
+    /// Whether somebody's ear is recorded.
+    pub fn records(&self, name: &str) -> bool {
+        self.recordings.as_ref().is_none_or(|names| names.iter().any(|recorded| recorded == name))
+    }
 
     /// From the first join to the end of listening.
     pub fn total(&self) -> Nanos {
@@ -36,7 +44,13 @@ impl Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { warmup: Nanos::from_secs(1), duration: Nanos::from_secs(20), drain: Nanos::from_secs(1), seed: 1 }
+        Self {
+            warmup: Nanos::from_secs(1),
+            duration: Nanos::from_secs(20),
+            drain: Nanos::from_secs(1),
+            seed: 1,
+            recordings: None,
+        }
     }
 }
 

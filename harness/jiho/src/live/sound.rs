@@ -16,7 +16,7 @@ use super::{beats, interrupt, say};
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
 use crate::run::interrupt::Interrupt;
-use crate::run::keeper::{Keeper, Kept, Participant};
+use crate::run::keeper::{Keep, Keeper, Kept, Participant};
 
 /// How often the device's state is looked at, and what was recorded is fetched.
 const TICK: Duration = Duration::from_millis(20);
@@ -131,6 +131,7 @@ async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> a
         programme: None,
         speaks_later: false,
         clock_error: START_ERROR,
+        ear: Keep::Recording,
     };
     let keeper = Keeper::start(&record.folder, &record.run.run_id, record.clock.started_unix_ns(), vec![ear])?;
     let recorded = fetch(sound, record, interrupt, stream.as_mut(), &keeper).await;

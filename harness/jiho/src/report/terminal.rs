@@ -2,15 +2,17 @@
 
 use std::fmt::Write;
 
-use jiho_analysis::metrics::Relation;
+use jiho_analysis::metrics::{PairDelays, Relation};
 
 use super::words::counted;
-use crate::run::measure::{Findings, PairHeard};
+use crate::run::measure::{Findings, PairHeard, RecorderHeard};
 
 /// Lines are no longer than this, in columns of a terminal.
 const WIDEST: usize = 120;
 const INDENT: &str = "  ";
 const GAP: &str = "   ";
+/// More ears than this are summed up: `pairs.csv` has each.
+const CROWD: usize = 16;
 
 /// Writes the matrices.
 pub fn matrix(findings: &Findings) -> String {
@@ -29,6 +31,10 @@ fn tier(findings: &Findings, relation: Relation, title: &str, text: &mut String)
     if recorders.is_empty() {
         return;
     }
+    if recorders.len() > CROWD {
+        crowd(findings, &recorders, relation, title, text);
+        return;
+    }
     let mut rows = vec![vec![title.to_owned()]];
     rows[0].extend(recorders.iter().map(|recorder| format!("at {}", recorder.name)));
     for (index, speaker) in findings.speakers.iter().enumerate() {
@@ -42,6 +48,43 @@ fn tier(findings: &Findings, relation: Relation, title: &str, text: &mut String)
         if cells.iter().any(|cell| cell != "–") {
             rows.push(std::iter::once(format!("from {}", speaker.name)).chain(cells).collect());
         }
+    }
+    text.push('\n');
+    text.push_str(&blocks(&rows).join("\n"));
+}
+
+/// One line per speaker in place of one cell per ear.
+fn crowd(findings: &Findings, ears: &[&RecorderHeard], relation: Relation, title: &str, text: &mut String) {
+    let mut rows = vec![vec![
+        title.to_owned(),
+        format!("medians at {} ears: least", ears.len()),
+        "half of them".to_owned(),
+        "greatest".to_owned(),
+        "beeps heard".to_owned(),
+    ]];
+    for (index, speaker) in findings.speakers.iter().enumerate() {
+        let pairs = ears.iter().flat_map(|ear| ear.pairs.iter().map(|pair| (ear.name.as_str(), pair)));
+        let delays: Vec<(&str, &PairDelays)> = pairs
+            .filter(|(_, pair)| pair.speaker == index && pair.relation == relation)
+            .map(|(name, pair)| (name, &pair.delays))
+            .collect();
+        let mut medians: Vec<(f64, &str)> = delays
+            .iter()
+            .filter_map(|(name, delays)| Some((delays.distribution.as_ref()?.quantile_ms(0.5), *name)))
+            .collect();
+        medians.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at = |place: usize| medians.get(place).map_or("–".to_owned(), |(ms, name)| format!("{ms:.2} at {name}"));
+        let sum = |count: fn(&PairDelays) -> usize| delays.iter().map(|(_, delays)| count(delays)).sum::<usize>();
+        let quarter = |part: usize| medians.get(medians.len() * part / 4).map_or(f64::NAN, |(ms, _)| *ms);
+        let middle =
+            if medians.is_empty() { "–".to_owned() } else { format!("{:.2}–{:.2}", quarter(1), quarter(3)) };
+        rows.push(vec![
+            format!("from {}", speaker.name),
+            at(0),
+            middle,
+            at(medians.len().saturating_sub(1)),
+            format!("{}/{}", sum(|delays| delays.heard), sum(|delays| delays.expected)),
+        ]);
     }
     text.push('\n');
     text.push_str(&blocks(&rows).join("\n"));

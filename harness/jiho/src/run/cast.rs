@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
-use super::keeper::Participant;
+use super::keeper::{Keep, Participant};
 use crate::experiment::{Application, Codec, Experiment, Playout};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
@@ -25,6 +25,7 @@ pub(crate) struct Member {
     role: Role,
     playout: PlayoutPolicy,
     programme: Option<Programme>,
+    ear: Keep,
     rng: Pcg32,
 }
 
@@ -44,7 +45,10 @@ pub(super) fn members(experiment: &Experiment) -> Vec<(Member, &str)> {
         .map(|(index, (name, role, link, playout, programme))| {
             // Each has luck of its own: adding somebody does not change the others'.
             let luck = (u64::from(experiment.run.seed) << 32) + index;
-            (Member::new(name, role, policy(playout), programme, luck), link.as_str())
+            let member = Member::new(name, role, policy(playout), programme, luck);
+            let recorded = experiment.run.records(name);
+            let ear = if recorded { Keep::Recording } else { Keep::Detections(experiment.signal.family()) };
+            (member.keeping(ear), link.as_str())
         })
         .collect()
 }
@@ -52,7 +56,8 @@ pub(super) fn members(experiment: &Experiment) -> Vec<(Member, &str)> {
 impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
-        Self { name: name.to_owned(), role, playout, programme, rng: Pcg32::seed_from_u64(luck) }
+        let rng = Pcg32::seed_from_u64(luck);
+        Self { name: name.to_owned(), role, playout, programme, ear: Keep::Recording, rng }
     }
 
     /// For the keeper.
@@ -63,7 +68,13 @@ impl Member {
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
             speaks_later: self.role == Role::Listener,
             clock_error: Nanos::ZERO,
+            ear: self.ear,
         }
+    }
+
+    /// The same, of whose ear something else is kept than the recording.
+    fn keeping(self, ear: Keep) -> Self {
+        Self { ear, ..self }
     }
 
     /// The engine that takes part from `media`.

@@ -115,6 +115,11 @@ impl Folder {
         self.0.join("breaks.csv")
     }
 
+    /// What was heard at ears that were not recorded.
+    pub fn unrecorded(&self) -> PathBuf {
+        self.0.join("unrecorded.jsonl")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")

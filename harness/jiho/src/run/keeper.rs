@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::roles::Step;
-use jiho_analysis::signal::{Code, Emission};
+use jiho_analysis::signal::{Code, Emission, Family};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::ear_file::EarFile;
 use jiho_drivers::sidecar::Sidecar;
@@ -19,6 +19,7 @@ use jiho_proto::event::{Event, Playout, SentPacket, StepTaken};
 use jiho_proto::records::{KeepError, Records};
 
 use super::folder::Folder;
+use super::unrecorded::Unrecorded;
 use crate::report::emissions::EmissionRow;
 use crate::report::events::EventRow;
 use crate::report::packets::{PacketRow, Tap};
@@ -44,6 +45,17 @@ pub struct Participant {
     pub speaks_later: bool,
     /// Bound of the error of its ear's and its mouth's clocks: nothing for virtual ones.
     pub clock_error: Nanos,
+    /// What is kept of its ear.
+    pub ear: Keep,
+}
+
+/// What is kept of an ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Its sound, and the packets that it received.
+    Recording,
+    /// Only where this family's time signals are in its sound, which is listened to as it plays.
+    Detections(Family),
 }
 
 /// The thread that writes.
@@ -55,7 +67,7 @@ pub struct Keeper {
 }
 
 /// What was noted besides what is in files.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Kept {
     /// Who was let in.
     pub joined: Vec<String>,
@@ -104,6 +116,8 @@ impl Keeper {
             talkers: BTreeMap::new(),
             flushed: RunTime::START,
             kept: Kept::default(),
+            unrecorded: unrecorded(&participants),
+            unrecorded_path: folder.unrecorded(),
             desks: participants.into_iter().map(Desk::new).collect(),
         };
         let thread = thread::Builder::new()
@@ -184,16 +198,35 @@ struct Writer {
     talkers: BTreeMap<u32, String>,
     flushed: RunTime,
     kept: Kept,
+    /// There if anybody is not recorded.
+    unrecorded: Option<Unrecorded>,
+    unrecorded_path: PathBuf,
     desks: Vec<Desk>,
 }
 
 /// One participant's part of the records.
 struct Desk {
     who: Participant,
-    ear: Option<EarFile>,
+    ear: Option<Ear>,
     mouth: Option<SampleClock>,
     /// How many of the programme's beeps are over: sent, or due before the mouth opened.
     sent: usize,
+}
+
+/// Listens for everybody's codes where nothing is recorded.
+fn unrecorded(participants: &[Participant]) -> Option<Unrecorded> {
+    let family = participants.iter().find_map(|who| match who.ear {
+        Keep::Recording => None,
+        Keep::Detections(family) => Some(family),
+    })?;
+    let codes: Vec<Code> = participants.iter().filter_map(|who| Some(who.programme.as_ref()?.0)).collect();
+    Some(Unrecorded::new(family, &codes))
+}
+
+/// Where an ear's sound goes.
+enum Ear {
+    Recorded(EarFile),
+    Unrecorded(usize),
 }
 
 impl Desk {
@@ -215,17 +248,24 @@ impl Writer {
         let written = self.write_all(inbox);
         let closed = self.close();
         written.and(closed)?;
+        if let Some(unrecorded) = self.unrecorded {
+            unrecorded.write(&self.unrecorded_path)?;
+        }
         Ok(self.kept)
     }
 
     fn write_all(&mut self, inbox: &Receiver<Note>) -> anyhow::Result<()> {
         while let Ok(note) = inbox.recv() {
             match note {
-                Note::Ear(who, first, samples) => {
-                    if let Some(ear) = &mut self.desks[who].ear {
-                        ear.write(first, &samples)?;
+                Note::Ear(who, first, samples) => match &mut self.desks[who].ear {
+                    Some(Ear::Recorded(file)) => file.write(first, &samples)?,
+                    Some(Ear::Unrecorded(ear)) => {
+                        if let Some(unrecorded) = &mut self.unrecorded {
+                            unrecorded.push(*ear, first, &samples);
+                        }
                     }
-                }
+                    None => {}
+                },
                 Note::Event(author, at, event) => self.event(&author, at, event)?,
                 Note::End => break,
             }
@@ -236,7 +276,9 @@ impl Writer {
     fn close(&mut self) -> anyhow::Result<()> {
         let mut closed = Ok(());
         for ear in self.desks.iter_mut().filter_map(|desk| desk.ear.take()) {
-            closed = closed.and(ear.finish().map(drop).map_err(anyhow::Error::from));
+            if let Ear::Recorded(file) = ear {
+                closed = closed.and(file.finish().map(drop).map_err(anyhow::Error::from));
+            }
         }
         self.flush()?;
         closed
@@ -289,7 +331,10 @@ impl Writer {
                     start_error: desk.who.clock_error,
                     ..Sidecar::new(&desk.who.name, desk.who.role, clock, self.started_unix_ns)
                 };
-                desk.ear = Some(EarFile::open(&self.dir, sidecar)?);
+                desk.ear = Some(match &mut self.unrecorded {
+                    Some(unrecorded) if desk.who.ear != Keep::Recording => Ear::Unrecorded(unrecorded.open(sidecar)),
+                    _ => Ear::Recorded(EarFile::open(&self.dir, sidecar)?),
+                });
             }
             Event::MouthOpened { clock, ssrc } => {
                 desk.mouth = Some(clock);
@@ -353,6 +398,9 @@ impl Writer {
     }
 
     fn received(&mut self, who: usize, playout: &Playout) -> anyhow::Result<()> {
+        if self.desks[who].who.ear != Keep::Recording {
+            return Ok(());
+        }
         self.packets.row(&PacketRow {
             run_id: self.run_id.clone(),
             rep: 1,
@@ -409,6 +457,7 @@ mod tests {
             programme: Some((Code::new(0).unwrap(), emissions)),
             speaks_later: false,
             clock_error: Nanos::ZERO,
+            ear: Keep::Recording,
         };
         let keeper = Keeper::start(&folder, "late", 0, vec![ana]).unwrap();
         let clock = SampleClock::new(RunTime(2_500_000_000), Rate::OPUS);
@@ -429,6 +478,7 @@ mod tests {
             programme: Some((Code::new(0).unwrap(), emissions)),
             speaks_later: false,
             clock_error: Nanos::ZERO,
+            ear: Keep::Recording,
         };
         let keeper = Keeper::start(&folder, "muted", 0, vec![ana]).unwrap();
         let clock = SampleClock::new(RunTime::START, Rate::OPUS);

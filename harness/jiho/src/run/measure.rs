@@ -1,6 +1,6 @@
 //! From a run's folder to its findings: hears every recording, and matches what is heard with what was sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -20,6 +20,7 @@ use super::gaps::Gaps;
 use super::paths::{FramePath, Paths};
 use super::pilots::{self, PilotHeard};
 use super::time_line::TimeLine;
+use super::unrecorded::EarHeard;
 use crate::exit::UsageError;
 use crate::hearing::hear_file;
 use crate::report::emissions::EmissionRow;
@@ -115,7 +116,8 @@ pub struct Listening {
 }
 
 /// Measures what is in a run's folder, or in those of several processes that took part in one room: everybody's beeps
-/// in everybody's recordings, on the time line of the first folder. `progress` is told how many more seconds of sound
+/// in everybody's recordings, and at the ears that were not recorded, on the time line of the first folder. `progress` is
+/// told how many more seconds of sound
 /// have been heard.
 ///
 /// # Errors
@@ -129,7 +131,8 @@ pub fn measure(
     let time_lines = TimeLine::of_all(folders)?;
     let mut speakers = BTreeMap::new();
     let mut paths = Paths::default();
-    let mut sidecars = Vec::new();
+    let (mut sidecars, mut unrecorded) = (Vec::new(), Vec::new());
+    let mut recorders = BTreeSet::new();
     for (folder, time_line) in folders.iter().zip(&time_lines) {
         for (name, mut speaker) in self::speakers(&Table::read(&folder.emissions())?) {
             speaker.emissions.iter_mut().for_each(|emission| emission.at = emission.at + time_line.shift);
@@ -138,12 +141,21 @@ pub fn measure(
             }
         }
         paths.add(&folder.packets(), time_line.shift)?;
-        for (wav, mut sidecar) in folder.sidecars()? {
-            if sidecars.iter().any(|(_, other): &(_, Sidecar)| other.recorder == sidecar.recorder) {
-                return Err(twice(folder, "a recording", &sidecar.recorder).into());
-            }
+        let mut once = |sidecar: &mut Sidecar| {
             sidecar.start = sidecar.start + time_line.shift;
+            if recorders.insert(sidecar.recorder.clone()) {
+                Ok(())
+            } else {
+                Err(twice(folder, "a recording", &sidecar.recorder))
+            }
+        };
+        for (wav, mut sidecar) in folder.sidecars()? {
+            once(&mut sidecar)?;
             sidecars.push((wav, sidecar));
+        }
+        for mut ear in EarHeard::read(&folder.unrecorded())? {
+            once(&mut ear.sidecar)?;
+            unrecorded.push(ear);
         }
     }
     let speakers: Vec<SpeakerSent> = speakers.into_values().collect();
@@ -160,16 +172,21 @@ pub fn measure(
     let lookahead = Rate::OPUS.span(listening.codec.map_or(0, |codec| codec.delay()));
     let coded: Vec<Coded> =
         speakers.par_iter().map(|speaker| Coded::of(speaker, listening.family, &paths, lookahead, &bias)).collect();
+    let sent = Sent { listening, speakers: &speakers, coded: &coded, paths: &paths };
     let mut recorders = sidecars
         .par_iter()
         .map(|(wav, sidecar)| {
             let heard = match listening.family {
-                Family::Pilot => track_one(wav, sidecar, &speakers, &coded, &paths, listening, progress),
-                _ => hear_one(wav, sidecar, &speakers, &coded, &paths, listening.family, progress),
+                Family::Pilot => sent.track(wav, sidecar, progress),
+                _ => sent.hear(wav, sidecar, progress),
             };
             heard.with_context(|| format!("measuring what {} heard", sidecar.recorder))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    recorders.par_extend(unrecorded.par_iter().map(|ear| {
+        let heard = Heard { rate: ear.sidecar.rate, samples: ear.sidecar.samples as i64, truncated: None };
+        sent.matched(&ear.sidecar, heard, &ear.detections)
+    }));
     if !TimeLine::share_a_clock(&time_lines) {
         let doubt = "delays between hosts are known only as well as their wall clocks agree, which is unknown";
         recorders.iter_mut().for_each(|recorder| recorder.flaws.push(doubt.to_owned()));
@@ -208,109 +225,113 @@ fn speakers(rows: &[EmissionRow]) -> BTreeMap<String, SpeakerSent> {
     by_name
 }
 
-fn hear_one(
-    path: &Path,
-    sidecar: &Sidecar,
-    speakers: &[SpeakerSent],
-    coded: &[Coded],
-    paths: &Paths,
-    family: Family,
-    progress: &(dyn Fn(f64) + Sync),
-) -> anyhow::Result<RecorderHeard> {
-    let codes: Vec<Code> = speakers.iter().map(|speaker| speaker.code).collect();
-    let heard = hear_file(path, family, &codes, progress)?.swap_remove(0);
-    let clock = SampleClock { rate: heard.clock_rate, ..sidecar.clock() };
-    let recorder = Recorder { clock, clock_error: sidecar.start_error, samples: heard.samples, codec_sd: Nanos::ZERO };
-    let gaps = Gaps::of(sidecar, clock);
-    let mut taken = vec![None; heard.detections.len()];
-    let mut pairs = Vec::new();
-    for (index, (speaker, coded)) in speakers.iter().zip(coded).enumerate() {
-        let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
-        let own: Vec<usize> = (0..heard.detections.len())
-            .filter(|&d| {
-                let detection = &heard.detections[d];
+/// All that was sent, and what is known of it: what is heard is matched with that.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    listening: Listening,
+    speakers: &'a [SpeakerSent],
+    coded: &'a [Coded],
+    paths: &'a Paths,
+}
+
+/// What an ear's sound was, besides what was detected in it.
+struct Heard {
+    rate: Rate,
+    samples: i64,
+    truncated: Option<String>,
+}
+
+impl Sent<'_> {
+    /// Hears a recording.
+    fn hear(&self, path: &Path, sidecar: &Sidecar, progress: &(dyn Fn(f64) + Sync)) -> anyhow::Result<RecorderHeard> {
+        let codes: Vec<Code> = self.speakers.iter().map(|speaker| speaker.code).collect();
+        let channel = hear_file(path, self.listening.family, &codes, progress)?.swap_remove(0);
+        let heard = Heard { rate: channel.clock_rate, samples: channel.samples, truncated: channel.truncated };
+        Ok(self.matched(sidecar, heard, &channel.detections))
+    }
+
+    /// Matches what was detected at an ear.
+    fn matched(&self, sidecar: &Sidecar, heard: Heard, detections: &[Detection]) -> RecorderHeard {
+        let family = self.listening.family;
+        let clock = SampleClock { rate: heard.rate, ..sidecar.clock() };
+        let (clock_error, samples) = (sidecar.start_error, heard.samples);
+        let recorder = Recorder { clock, clock_error, samples, codec_sd: Nanos::ZERO };
+        let gaps = Gaps::of(sidecar, clock);
+        let mut taken = vec![None; detections.len()];
+        let mut pairs = Vec::new();
+        for (index, (speaker, coded)) in self.speakers.iter().zip(self.coded).enumerate() {
+            let is_own = |detection: &Detection| {
                 if family.is_coded() {
                     detection.code == speaker.code
                 } else {
-                    whose_turn(speakers, clock.time_at(detection.position)) == Some(index)
+                    whose_turn(self.speakers, clock.time_at(detection.position)) == Some(index)
                 }
-            })
-            .collect();
-        let detections: Vec<Detection> = own.iter().map(|&d| heard.detections[d]).collect();
-        let (mut observations, arrivals) =
-            arrivals::observe_through(&speaker.emissions, &coded.lags, &detections, &recorder);
-        gaps.explain(&mut observations, &Waveform::new(family, speaker.code));
-        for (&d, arrival) in own.iter().zip(arrivals) {
-            if arrival.beep.is_some() || taken[d].is_none() {
-                taken[d] = Some((arrival.beep.is_some().then_some(index), arrival));
+            };
+            let own: Vec<usize> = (0..detections.len()).filter(|&d| is_own(&detections[d])).collect();
+            let of_speaker: Vec<Detection> = own.iter().map(|&d| detections[d]).collect();
+            let (observations, arrivals) =
+                arrivals::observe_through(&speaker.emissions, &coded.lags, &of_speaker, &recorder);
+            for (&d, arrival) in own.iter().zip(arrivals) {
+                if arrival.beep.is_some() || taken[d].is_none() {
+                    taken[d] = Some((arrival.beep.is_some().then_some(index), arrival));
+                }
+            }
+            pairs.extend(self.pair(index, observations, &gaps, sidecar));
+        }
+        RecorderHeard {
+            name: sidecar.recorder.clone(),
+            role: sidecar.role,
+            length: heard.rate.span(heard.samples),
+            pairs,
+            arrivals: taken.into_iter().flatten().collect(),
+            pilots: Vec::new(),
+            flaws: flaws(sidecar, heard.truncated),
+        }
+    }
+
+    /// Tracks the pilots in a recording.
+    fn track(&self, path: &Path, sidecar: &Sidecar, progress: &(dyn Fn(f64) + Sync)) -> anyhow::Result<RecorderHeard> {
+        let mut heard = pilots::track(path, sidecar, self.speakers, self.listening, progress)?;
+        let clock = SampleClock { rate: heard.file.rate, ..sidecar.clock() };
+        let gaps = Gaps::of(sidecar, clock);
+        let mut pairs = Vec::new();
+        for (index, observations) in heard.observations.into_iter().enumerate() {
+            match self.pair(index, observations, &gaps, sidecar) {
+                Some(pair) => pairs.push(pair),
+                None => heard.pilots.retain(|pilot| pilot.speaker != index),
             }
         }
-        // A relay does not send a speaker's own sound back: only if it is heard is it a finding.
-        if relation == Relation::Own && observations.iter().all(|o| o.delay.is_none()) {
-            continue;
-        }
-        pairs.push(pair(index, speaker, coded, relation, observations, sidecar, paths));
+        Ok(RecorderHeard {
+            name: sidecar.recorder.clone(),
+            role: sidecar.role,
+            length: heard.file.rate.span(heard.file.samples),
+            pairs,
+            arrivals: Vec::new(),
+            pilots: heard.pilots,
+            flaws: flaws(sidecar, heard.file.truncated),
+        })
     }
-    Ok(RecorderHeard {
-        name: sidecar.recorder.clone(),
-        role: sidecar.role,
-        length: heard.clock_rate.span(heard.samples),
-        pairs,
-        arrivals: taken.into_iter().flatten().collect(),
-        pilots: Vec::new(),
-        flaws: flaws(sidecar, heard.truncated),
-    })
-}
 
-fn track_one(
-    path: &Path,
-    sidecar: &Sidecar,
-    speakers: &[SpeakerSent],
-    coded: &[Coded],
-    paths: &Paths,
-    listening: Listening,
-    progress: &(dyn Fn(f64) + Sync),
-) -> anyhow::Result<RecorderHeard> {
-    let mut heard = pilots::track(path, sidecar, speakers, listening, progress)?;
-    let clock = SampleClock { rate: heard.file.rate, ..sidecar.clock() };
-    let gaps = Gaps::of(sidecar, clock);
-    let mut pairs = Vec::new();
-    for (index, (speaker, mut observations)) in speakers.iter().zip(heard.observations).enumerate() {
-        let coded = &coded[index];
+    /// One speaker at one ear. A relay does not send a speaker's own sound back: only if it is heard is it a finding.
+    fn pair(
+        &self,
+        index: usize,
+        mut observations: Vec<Observation>,
+        gaps: &Gaps,
+        sidecar: &Sidecar,
+    ) -> Option<PairHeard> {
+        let speaker = &self.speakers[index];
         let relation = Relation::of(&speaker.name, &sidecar.recorder, sidecar.role);
-        gaps.explain(&mut observations, &Waveform::new(listening.family, speaker.code));
-        // A relay does not send a speaker's own sound back: only if it is heard is it a finding.
         if relation == Relation::Own && observations.iter().all(|o| o.delay.is_none()) {
-            heard.pilots.retain(|pilot| pilot.speaker != index);
-            continue;
+            return None;
         }
-        pairs.push(pair(index, speaker, coded, relation, observations, sidecar, paths));
+        gaps.explain(&mut observations, &Waveform::new(self.listening.family, speaker.code));
+        let way = |observation: &Observation| self.paths.of(&speaker.name, &sidecar.recorder, observation.emission.at);
+        let paths = observations.iter().map(way).collect();
+        let delays = PairDelays::of(&observations);
+        let codings = self.coded[index].codings.clone();
+        Some(PairHeard { speaker: index, relation, observations, paths, codings, delays })
     }
-    Ok(RecorderHeard {
-        name: sidecar.recorder.clone(),
-        role: sidecar.role,
-        length: heard.file.rate.span(heard.file.samples),
-        pairs,
-        arrivals: Vec::new(),
-        pilots: heard.pilots,
-        flaws: flaws(sidecar, heard.file.truncated),
-    })
-}
-
-fn pair(
-    index: usize,
-    speaker: &SpeakerSent,
-    coded: &Coded,
-    relation: Relation,
-    observations: Vec<Observation>,
-    sidecar: &Sidecar,
-    paths: &Paths,
-) -> PairHeard {
-    let way = |observation: &Observation| paths.of(&speaker.name, &sidecar.recorder, observation.emission.at);
-    let paths = observations.iter().map(way).collect();
-    let delays = PairDelays::of(&observations);
-    let codings = coded.codings.clone();
-    PairHeard { speaker: index, relation, observations, paths, codings, delays }
 }
 
 /// How a speaker's beeps were coded, one entry each.

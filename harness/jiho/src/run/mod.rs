@@ -15,6 +15,7 @@ mod relays;
 mod simulate;
 pub mod time_line;
 pub(crate) mod unkept;
+pub mod unrecorded;
 
 use std::path::{Path, PathBuf};
 
@@ -123,7 +124,7 @@ async fn run_until(
     let (threads, interrupted) = played?;
     let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
     run.write(&folder.run_json())?;
-    let seconds = total.as_secs_f64() * (experiment.speakers.len() + experiment.listeners.len()) as f64;
+    let seconds = total.as_secs_f64() * experiment.recorded().count() as f64;
     let heard = |heard| progress.hearing(heard, seconds);
     let findings = tokio::task::block_in_place(|| {
         measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)

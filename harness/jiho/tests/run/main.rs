@@ -18,4 +18,5 @@ mod rooms;
 mod skip;
 mod time_signal;
 mod truth;
+mod unrecorded;
 mod wrong_input;
