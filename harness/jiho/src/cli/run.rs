@@ -1,5 +1,6 @@
 //! `jiho run`: an experiment, from its file to the delay matrix.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -69,7 +70,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let outcome = run::run(&experiment, &given, World::from(args.on), &out, &progress)?;
     progress.clear();
     if args.on == On::Sim {
-        eprintln!("{}", cost(experiment.run.total().as_secs_f64(), began.elapsed().as_secs_f64(), most_memory_mib()));
+        let cost = cost(experiment.run.total().as_secs_f64(), began.elapsed().as_secs_f64(), most_memory_mib());
+        // If nobody reads standard error, nobody wants to know.
+        let _ = writeln!(std::io::stderr(), "{cost}");
     }
     match args.format {
         Format::Text => print(&text(&outcome, &experiment))?,

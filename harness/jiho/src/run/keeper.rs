@@ -225,7 +225,7 @@ fn unrecorded(participants: &[Participant]) -> Option<Unrecorded> {
 
 /// Where an ear's sound goes.
 enum Ear {
-    Recorded(EarFile),
+    Recorded(Box<EarFile>),
     Unrecorded(usize),
 }
 
@@ -333,7 +333,7 @@ impl Writer {
                 };
                 desk.ear = Some(match &mut self.unrecorded {
                     Some(unrecorded) if desk.who.ear != Keep::Recording => Ear::Unrecorded(unrecorded.open(sidecar)),
-                    _ => Ear::Recorded(EarFile::open(&self.dir, sidecar)?),
+                    _ => Ear::Recorded(Box::new(EarFile::open(&self.dir, sidecar)?)),
                 });
             }
             Event::MouthOpened { clock, ssrc } => {
