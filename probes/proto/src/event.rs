@@ -116,6 +116,15 @@ pub struct Playout {
     pub played: Option<RunTime>,
     /// What was done.
     pub action: PlayoutAction,
+    /// What the policy decided with the frame; `None` for a packet that was dropped, and for a concealed frame, which
+    /// moves nothing.
+    pub decision: Option<PlayoutDecision>,
+    /// By how many samples of the ear everything of the stream is played later from here on than before; negative:
+    /// earlier. Of [`PlayoutDecision::Anchored`] and `Merged` the step lies before the frame's first sample, else within
+    /// or behind the frame.
+    pub step_samples: i64,
+    /// The delay that the policy aims at; `None` if the packet belongs to no stream that is heard.
+    pub target: Option<Nanos>,
 }
 
 impl Playout {
@@ -141,4 +150,23 @@ pub enum PlayoutAction {
     Undecodable,
     /// Came when the buffer could hold no more and was dropped.
     Overflow,
+}
+
+/// What a playout policy decided about the delay as it played a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayoutDecision {
+    /// The stream begins here, or goes on after it had stopped, with a delay decided anew. Where it begins, or restarts
+    /// with other timestamps, there is nothing to compare the delay with, and no step.
+    Anchored,
+    /// Played where it falls: the delay stays.
+    Normal,
+    /// A pitch period was taken out of the frame.
+    Accelerated,
+    /// A pitch period was put into the frame.
+    Expanded,
+    /// The buffer was empty when the frame's turn came, concealment went on until it was there, and was merged into it.
+    Merged,
+    /// The delay jumps: sound was left out at the end of the frame, or put in behind it.
+    Rebased,
 }

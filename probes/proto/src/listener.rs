@@ -62,9 +62,9 @@ impl Listener {
     /// Takes a packet; all deadlines before `received` must have been played.
     pub(crate) fn packet(&mut self, packet: &rtp::Packet<'_>, received: RunTime, size_bytes: usize, out: &mut Outbox) {
         let arrival = Arrival::new(packet, received, size_bytes);
-        let anchor = self.policy.anchor(&self.clock, received);
+        let clock = self.clock;
         match self.stream(packet) {
-            Ok(stream) => stream.packet(arrival, anchor, packet.payload(), out),
+            Ok(stream) => stream.packet(arrival, &clock, packet.payload(), out),
             Err(dropped) => out.event(received, Event::Playout(arrival.record(None, dropped))),
         }
     }
@@ -78,7 +78,7 @@ impl Listener {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(_) if full => Err(PlayoutAction::Overflow),
             Entry::Vacant(place) => {
-                let stream = Stream::new(packet.ssrc(), &self.codec, self.next);
+                let stream = Stream::new(packet.ssrc(), &self.codec, &self.policy, self.next);
                 stream.map(|stream| place.insert(stream)).map_err(|_| PlayoutAction::Undecodable)
             }
         }

@@ -8,9 +8,7 @@ use jiho_analysis::units::{Nanos, RunTime};
 
 use super::{Format, print};
 use crate::exit::Exit;
-use crate::experiment::{
-    Application, Architecture, Codec, Direction, Experiment, Jitter, Playout, Signal, duration_text,
-};
+use crate::experiment::{Application, Architecture, Codec, Direction, Experiment, Jitter, Signal, duration_text};
 use crate::report::words::counted;
 
 /// Check an experiment file, and say what it will do.
@@ -74,13 +72,15 @@ impl Summary<'_> {
         let Self(Experiment { speakers, listeners, .. }) = self;
         let rows = speakers
             .iter()
-            .map(|s| ("speaker", &s.name, s.code.to_string(), playout(&s.playout), &s.link))
-            .chain(listeners.iter().map(|l| ("listener", &l.name, String::new(), playout(&l.playout), &l.link)));
+            .map(|s| ("speaker", &s.name, s.code.to_string(), s.playout.to_string(), &s.link))
+            .chain(listeners.iter().map(|l| ("listener", &l.name, String::new(), l.playout.to_string(), &l.link)));
         let names = speakers.iter().map(|s| &s.name).chain(listeners.iter().map(|l| &l.name));
         let widest = names.map(String::len).max().unwrap_or(0).max("name".len());
-        writeln!(f, "{:<10} {:<widest$}  {:<4}  {:<13}  link", "role", "name", "code", "jitter buffer")?;
+        let policies = rows.clone().map(|(.., playout, _)| playout.len());
+        let wide = policies.max().unwrap_or(0).max("jitter buffer".len());
+        writeln!(f, "{:<10} {:<widest$}  {:<4}  {:<wide$}  link", "role", "name", "code", "jitter buffer")?;
         for (role, name, code, playout, link) in rows {
-            writeln!(f, "{role:<10} {name:<widest$}  {code:<4}  {playout:<13}  {link}")?;
+            writeln!(f, "{role:<10} {name:<widest$}  {code:<4}  {playout:<wide$}  {link}")?;
         }
         Ok(())
     }
@@ -133,12 +133,6 @@ fn expected(experiment: &Experiment) -> String {
     let beeps: usize = experiment.programmes(RunTime::START).iter().map(|programme| programme.emissions().len()).sum();
     let others = experiment.speakers.len() - 1 + experiment.listeners.len();
     format!("{}, each at {}: {}", counted(beeps, "beep"), counted(others, "ear"), counted(beeps * others, "delay"))
-}
-
-fn playout(playout: &Playout) -> String {
-    match playout {
-        Playout::Fixed(delay) => format!("fixed {}", duration_text(*delay)),
-    }
 }
 
 fn direction(direction: &Direction) -> String {

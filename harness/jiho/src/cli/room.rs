@@ -10,7 +10,7 @@ use jiho_relay::check_name;
 
 use super::print;
 use crate::exit::{Exit, UsageError};
-use crate::experiment::{LONGEST, parse_duration};
+use crate::experiment::{LONGEST, Playout, parse_duration};
 use crate::live::part::{Part, Stayed};
 use crate::live::sound::Sound;
 use crate::report::words::counted;
@@ -76,9 +76,10 @@ pub(super) struct PartArgs {
     media: Option<SocketAddr>,
     #[command(flatten)]
     codec: CodecArgs,
-    /// How long the jitter buffer holds the first packet, with its unit.
-    #[arg(long, value_name = "TIME", default_value = "40ms", value_parser = parse_duration)]
-    playout: Nanos,
+    /// The jitter buffer's policy: how long it holds the first packet, with its unit; or `adaptive`, or `buffers`, with
+    /// options as an experiment's file has them: 'adaptive = { max = "200ms" }'.
+    #[arg(long, value_name = "TIME|POLICY", default_value = "40ms", value_parser = Playout::parse)]
+    playout: Playout,
     /// When to stop, with its unit [default: at Ctrl-C, or after 12h, when recordings are full]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Nanos>,
@@ -107,7 +108,7 @@ impl PartArgs {
             name,
             media: self.media,
             codec: self.codec.config(),
-            playout: self.playout,
+            playout: (&self.playout).into(),
             plays: None,
             duration,
             out,

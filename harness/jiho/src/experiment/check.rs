@@ -9,8 +9,9 @@ use toml::de::DeTable;
 use super::error::{Problem, Spot};
 use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
 use super::mend;
-use super::parts::{Codec, Direction, Link, Playout, Signal};
+use super::parts::{Codec, Direction, Link, Signal};
 use super::place::Place;
+use super::playout::Playout;
 use super::serving::RelayPart;
 use super::text::{LONGEST, ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
@@ -31,6 +32,7 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
     check.recordings(&file, &root);
     check.times(&file, &root);
     check.media(&file.media.codec, &root.key("media").key("codec"));
+    check.playouts(&file, &root);
 
     let mut links: BTreeMap<String, Link> = file.link.into_iter().map(|(name, entry)| (name, link(entry))).collect();
     links.entry(DEFAULT_LINK.to_owned()).or_default();
@@ -230,6 +232,25 @@ impl Check<'_> {
         self.link_name(relay.link.clone(), links, place);
     }
 
+    fn playouts(&mut self, file: &File, root: &Place<'_>) {
+        self.playout(&file.playout, root);
+        let speakers = file.speaker.iter().map(|speaker| &speaker.playout).enumerate();
+        let listeners = file.listener.iter().map(|listener| &listener.playout).enumerate();
+        for (part, n, playout) in
+            speakers.map(|(n, p)| ("speaker", n, p)).chain(listeners.map(|(n, p)| ("listener", n, p)))
+        {
+            if let Some(playout) = playout {
+                self.playout(playout, &root.key(part).index(n));
+            }
+        }
+    }
+
+    fn playout(&mut self, playout: &Playout, owner: &Place<'_>) {
+        if let Some(([policy, key], message, mend)) = playout.wrong() {
+            self.problem(&owner.key("playout").key(policy).key(key), message, &mend);
+        }
+    }
+
     fn link_name(&mut self, name: Option<String>, links: &BTreeMap<String, Link>, place: &Place<'_>) -> String {
         let Some(name) = name else { return DEFAULT_LINK.to_owned() };
         if !links.contains_key(&name) {
@@ -256,8 +277,7 @@ impl Check<'_> {
             .filter_map(|(speaker, (_, link, playout))| {
                 let up = experiment.links.get(&speaker.link)?.up.longest();
                 let down = experiment.links.get(link)?.down.longest();
-                let Playout::Fixed(buffer) = playout;
-                Some(up + experiment.relay_passage() + down + *buffer)
+                Some(up + experiment.relay_passage() + down + playout.longest())
             })
             .max();
         if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {

@@ -6,7 +6,8 @@ use jiho_analysis::units::Nanos;
 use serde::Deserialize;
 
 use super::one_of;
-use super::parts::{Jitter, Media, Playout, Run, Signal};
+use super::parts::{Jitter, Media, Run, Signal};
+use super::playout::Playout;
 use super::serving::{Architecture, RelayPart};
 use super::text::{Percent, duration};
 

@@ -11,6 +11,7 @@ mod mend;
 mod one_of;
 mod parts;
 mod place;
+mod playout;
 mod serving;
 #[cfg(test)]
 mod tests;
@@ -25,9 +26,9 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ExperimentError, Invalid, Problem, Spot};
 pub use parts::{
-    Application, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Playout, Run, Signal,
-    TonesSignal,
+    Application, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Run, Signal, TonesSignal,
 };
+pub use playout::{Adaptive, Buffers, Playout};
 pub use serving::{Architecture, RelayPart};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 

@@ -226,20 +226,6 @@ pub enum Application {
     LowDelay,
 }
 
-/// `[playout]`: the policy of a jitter buffer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Playout {
-    /// Every frame waits so that the first one has waited this long.
-    Fixed(#[serde(with = "duration")] Nanos),
-}
-
-impl Default for Playout {
-    fn default() -> Self {
-        Self::Fixed(Nanos::from_millis(40))
-    }
-}
-
 /// What varies the delay of a link from packet to packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

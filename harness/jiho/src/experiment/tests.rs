@@ -115,12 +115,50 @@ fn an_experiment_is_named_by_its_file_where_that_is_possible() {
     }
 }
 
+#[test]
+fn a_playout_policy_is_filled_in_and_can_be_another_for_each() {
+    let text = "[playout]\nadaptive = { min = '30ms' }\n[[speaker]]\nname = 'ana'\n\
+                [[listener]]\nname = 'lena'\nplayout.buffers = {}\n";
+    let experiment = parse(text).unwrap();
+    let adaptive = Adaptive { min: Nanos::from_millis(30), ..Adaptive::default() };
+    assert_eq!(experiment.speakers[0].playout, Playout::Adaptive(adaptive));
+    assert_eq!(experiment.listeners[0].playout, Playout::Buffers(Buffers::default()));
+}
+
+#[test]
+fn a_playout_policy_that_cannot_be_is_pointed_at() {
+    for (policy, line, column, says) in [
+        ("adaptive = { quantile = '20%' }", 2, 25, "20% is no share"),
+        ("adaptive = { min = '1s' }", 2, 20, "more than `max`"),
+        ("adaptive = { start = '1s' }", 2, 22, "not between `min` and `max`"),
+        ("adaptive = { max = '5s' }", 2, 20, "no greatest delay"),
+        ("buffers = { error_rate = '0%' }", 2, 26, "put up with"),
+        ("buffers = { max = '1ms' }", 2, 19, "no largest buffer"),
+    ] {
+        // A run that is too short for so long a delay is a problem of the file as a whole.
+        let problems = parse(&format!("[playout]\n{policy}\n{SMALLEST}")).unwrap_err().problems;
+        let (problem, spot) = problems.iter().find_map(|p| Some((p, p.spot.as_ref()?))).unwrap();
+        assert_eq!((spot.line, spot.column), (line, column), "{policy}");
+        assert!(problem.message.contains(says), "{policy}: {}", problem.message);
+    }
+    let own = format!("{SMALLEST}playout.adaptive.min = '1s'\n");
+    assert_eq!(parse(&own).unwrap_err().problems[0].spot.as_ref().unwrap().line, 5);
+}
+
 fn nanos(most_ms: i64) -> impl Strategy<Value = Nanos> + Clone {
     (0..=most_ms * 1_000_000).prop_map(Nanos)
 }
 
 fn playout() -> impl Strategy<Value = Playout> {
-    nanos(500).prop_map(Playout::Fixed)
+    let adaptive = (50..999u32, nanos(400), nanos(600)).prop_map(|(permille, min, more)| {
+        let (quantile, max) = (Percent::of(f64::from(permille.max(500)) / 1000.0), min + more + Nanos::from_millis(20));
+        Playout::Adaptive(Adaptive { quantile, min, max, start: Nanos((min.0 + max.0) / 2) })
+    });
+    let buffers = (nanos(1000), 1..500u32).prop_map(|(more, permille)| {
+        let (start, error_rate) = (Nanos::from_millis(10), Percent::of(f64::from(permille) / 1000.0));
+        Playout::Buffers(Buffers { max: start + more, start, error_rate })
+    });
+    prop_oneof![nanos(500).prop_map(Playout::Fixed), adaptive, buffers]
 }
 
 fn direction() -> impl Strategy<Value = Direction> {

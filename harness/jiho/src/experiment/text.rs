@@ -64,6 +64,12 @@ impl Percent {
         }
     }
 
+    /// A share from 0 to 1; what lies outside is brought to the nearer end.
+    pub(super) fn of(fraction: f64) -> Self {
+        // To a millionth of a percent, so that it is written as people would.
+        Self((fraction.clamp(0.0, 1.0) * 1e8).round() / 1e6)
+    }
+
     /// From 0 to 1.
     pub fn fraction(self) -> f64 {
         self.0 / 100.0

@@ -31,8 +31,8 @@ pub struct Part {
     pub media: Option<SocketAddr>,
     /// The room's codec.
     pub codec: CodecConfig,
-    /// How long the jitter buffer holds the first packet.
-    pub playout: Nanos,
+    /// How the jitter buffer delays what it plays.
+    pub playout: PlayoutPolicy,
     /// What a speaker plays; a listener plays nothing.
     pub plays: Option<(Signal, Code)>,
     /// From its start to its end.
@@ -63,8 +63,7 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     };
     let role = if programme.is_some() { Role::Speaker } else { Role::Listener };
     let beeps = programme.as_ref().map(|programme| programme.emissions().to_vec()).unwrap_or_default();
-    let playout = PlayoutPolicy::Fixed { delay: part.playout };
-    let member = Member::new(&part.name, role, playout, programme, u64::from(record.run.seed));
+    let member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
     let keeper = Keeper::start(&record.folder, &record.run.run_id, started_unix_ns, vec![member.participant()])?;
     let engine = member.engine(part.codec, &part.token, way.media())?;
     let mut guest = way.enter(&part.name, Box::new(engine), record.clock, keeper.records(0))?;

@@ -1,6 +1,6 @@
 //! `packets.csv`: one row per packet at the mouth that sent it and at each ear that waited for it.
 
-use jiho_proto::event::PlayoutAction;
+use jiho_proto::event::{PlayoutAction, PlayoutDecision};
 use serde::{Deserialize, Serialize};
 
 /// Where a packet was seen.
@@ -43,4 +43,11 @@ pub struct PacketRow {
     pub action: Option<PlayoutAction>,
     /// At a mouth: the first byte of the Opus packet, which names the coding mode.
     pub toc: Option<u8>,
+    /// At an ear, for packets played: what the playout policy decided about the delay.
+    pub decision: Option<PlayoutDecision>,
+    /// At an ear, for packets played: by how many samples, at 48 kHz, the stream is played later from here on than
+    /// before; negative: earlier. Of anchored and merged ones the step lies before the packet, else within or behind it.
+    pub step_samples: Option<i64>,
+    /// At an ear: the delay that the policy aims at.
+    pub target_ns: Option<i64>,
 }

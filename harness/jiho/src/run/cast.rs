@@ -12,7 +12,7 @@ use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
 use super::keeper::{Keep, Participant};
-use crate::experiment::{Application, Codec, Experiment, Playout};
+use crate::experiment::{Application, Codec, Experiment};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
 /// speakers do not leave in step.
@@ -45,7 +45,7 @@ pub(super) fn members(experiment: &Experiment) -> Vec<(Member, &str)> {
         .map(|(index, (name, role, link, playout, programme))| {
             // Each has luck of its own: adding somebody does not change the others'.
             let luck = (u64::from(experiment.run.seed) << 32) + index;
-            let member = Member::new(name, role, policy(playout), programme, luck);
+            let member = Member::new(name, role, playout.into(), programme, luck);
             let recorded = experiment.run.records(name);
             let ear = if recorded { Keep::Recording } else { Keep::Detections(experiment.signal.family()) };
             (member.keeping(ear), link.as_str())
@@ -124,11 +124,5 @@ pub fn codec(codec: &Codec) -> CodecConfig {
             fec: opus.fec,
             expected_loss_percent: opus.expected_loss_percent,
         }),
-    }
-}
-
-fn policy(playout: &Playout) -> PlayoutPolicy {
-    match playout {
-        Playout::Fixed(delay) => PlayoutPolicy::Fixed { delay: *delay },
     }
 }

@@ -375,6 +375,9 @@ impl Writer {
             played_ns: None,
             action: None,
             toc: packet.toc,
+            decision: None,
+            step_samples: None,
+            target_ns: None,
         })?;
         let desk = &mut self.desks[who];
         let (Some(mouth), Some((code, emissions))) = (desk.mouth, &desk.who.programme) else { return Ok(()) };
@@ -415,6 +418,9 @@ impl Writer {
             played_ns: playout.played.map(|at| at.0),
             action: Some(playout.action),
             toc: None,
+            decision: playout.decision,
+            step_samples: playout.decision.map(|_| playout.step_samples),
+            target_ns: playout.target.map(|target| target.0),
         })?;
         Ok(())
     }

@@ -16,6 +16,7 @@ mod room;
 mod rooms;
 #[path = "../support/skip.rs"]
 mod skip;
+mod steered;
 mod time_signal;
 mod truth;
 mod unrecorded;

@@ -110,6 +110,9 @@ pub(crate) struct Packet {
     pub(crate) at_ns: Option<i64>,
     pub(crate) played_ns: Option<i64>,
     pub(crate) action: Option<String>,
+    pub(crate) decision: Option<String>,
+    pub(crate) step_samples: Option<i64>,
+    pub(crate) target_ns: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -34,6 +34,9 @@ impl Arrival {
             received: Some(self.received),
             played,
             action,
+            decision: None,
+            step_samples: 0,
+            target: None,
         }
     }
 }
@@ -47,7 +50,7 @@ pub(super) struct Waiting {
     pub(super) payload: Vec<u8>,
 }
 
-/// Packets in the order in which they fall due at the ear.
+/// Packets in the order in which they fall due, by positions on the stream's time line.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     waiting: BTreeMap<i64, Waiting>,

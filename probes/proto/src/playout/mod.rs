@@ -1,7 +1,10 @@
 //! The jitter buffer: from packets that come when they come to sound without a seam.
 //!
-//! Every stream (SSRC) has one, and within it a frame's place is fixed when its packet arrives: the ear sample
-//! `timestamp + offset`. The *policy* decides the offset; the rest is the same for every policy.
+//! Every stream (SSRC) has one. A frame's place on the stream's *time line* is `timestamp + offset`, fixed when the
+//! stream is anchored; the ear plays it at that position plus a *shift*. The *policy* decides the offset and moves the
+//! shift; the rest is the same for every policy. With a fixed delay the shift stays nothing. Whatever moves it is
+//! recorded with the frame at which it happens ([`Playout::step_samples`](crate::event::Playout)), so that the steps of
+//! a stream add up to how its delay has changed, sample by sample.
 //!
 //! * **Deadline.** An ear decides its samples a period at a time, at the period's start. A frame is decoded at the
 //!   start of the period that holds its first sample; a packet that is not there by then is concealed, and recorded
@@ -19,16 +22,29 @@
 //!   there by the deadline of the one that is not; it is recorded as concealed.
 //! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. A
 //!   packet that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
+//! * **An empty buffer** conceals in the frame's place and goes on; the adaptive policy does not give the frame up at once
+//!   but conceals 10 ms at a time until a packet is there. If it is the very next one, the wait has made the delay
+//!   greater (*merged*); if a later one, what was waited is taken for what is missing. The codec's decoder smooths the
+//!   seam.
 //! * **Duplicates** are known by sequence number and timestamp, among those that wait and the last [`REMEMBERED`] that
 //!   were played.
 //! * **Memory** is bounded: [`MAX_WAITING`] packets per stream. When as many wait, those that come are dropped and
 //!   recorded as overflow: the ones that were there first are due first.
 
+mod adaptive;
+mod arrivals;
 mod buffer;
+mod simulated;
+mod steering;
 mod stream;
+mod stretch;
 
-use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use jiho_analysis::units::Nanos;
 use serde::{Deserialize, Serialize};
+
+pub use self::adaptive::{AdaptiveConfig, START_PACKETS};
+pub use self::simulated::BuffersConfig;
+use crate::codec::RATE;
 
 pub(crate) use self::buffer::Arrival;
 pub(crate) use self::stream::{Period, Stream};
@@ -44,8 +60,8 @@ pub const REMEMBERED: usize = 64;
 /// Packets of a stream that may wait: 2 s and more in frames of 5 ms.
 pub const MAX_WAITING: usize = 512;
 
-/// How a stream's offset from media time to the ear is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a stream's delay at the ear is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlayoutPolicy {
     /// The first packet of a stream is played `delay` after it was received, rounded up to a whole sample of the ear;
@@ -54,13 +70,13 @@ pub enum PlayoutPolicy {
         /// From the kernel's receive stamp to the ear.
         delay: Nanos,
     },
+    /// A quantile of the packets' relative delays, approached by stretching, as NetEq has it.
+    Adaptive(AdaptiveConfig),
+    /// The smallest of several simulated buffers that loses few enough, reached by jumps, as Jamulus has it.
+    Buffers(BuffersConfig),
 }
 
-impl PlayoutPolicy {
-    /// Where at the ear a stream's first sample is played if the stream begins with a packet received at this instant.
-    pub(crate) fn anchor(&self, ear: &SampleClock, received: RunTime) -> MediaTime {
-        match *self {
-            Self::Fixed { delay } => ear.first_sample_from(received + delay),
-        }
-    }
+/// A span in whole samples of the ear.
+fn samples(span: Nanos) -> i64 {
+    RATE.samples(span).round() as i64
 }

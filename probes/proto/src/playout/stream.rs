@@ -3,9 +3,11 @@
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
 use super::buffer::{Arrival, Buffer, Waiting};
-use super::{MAX_CONCEALED, MAX_JUMP_SAMPLES, MAX_MISORDER};
+use super::steering::Steering;
+use super::{MAX_CONCEALED, MAX_JUMP_SAMPLES, MAX_MISORDER, PlayoutPolicy};
 use crate::codec::{CodecConfig, CodecError, Decoder, FRAME_SAMPLES};
-use crate::event::{Event, Playout, PlayoutAction};
+use crate::event::{Event, Playout, PlayoutAction, PlayoutDecision};
+use crate::listener::PERIOD_SAMPLES;
 use crate::outbox::Outbox;
 use crate::wire::unwrap::Unwrapper;
 
@@ -24,15 +26,22 @@ pub(crate) struct Stream {
     codec: CodecConfig,
     decoder: Decoder,
     buffer: Buffer,
+    steering: Steering,
     sequences: Unwrapper,
     timestamps: Unwrapper,
-    /// Position at the ear minus media time; `None` before the first packet.
+    /// Position on the time line minus media time; `None` before the first packet.
     offset: Option<i64>,
     /// How often the stream has been anchored, and how often it had been when the last frame came that was played.
     run: u64,
     played_run: u64,
-    /// The position at the ear of the first sample that is not decided.
+    /// By how much the delay jumped when the stream was last anchored; `None`: its timestamps began anew too.
+    anchored_step: Option<i64>,
+    /// The position on the time line of the first sample that is not decided.
     cursor: i64,
+    /// Position at the ear minus position on the time line.
+    shift: i64,
+    /// How much is concealed already while the packet at the cursor is awaited.
+    waited: i64,
     /// The frame before the cursor, of which `read` samples are played.
     pcm: Vec<f32>,
     read: usize,
@@ -49,18 +58,27 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// A stream at an ear whose sample `next` is the first that is not decided.
-    pub(crate) fn new(ssrc: u32, codec: &CodecConfig, next: MediaTime) -> Result<Self, CodecError> {
+    pub(crate) fn new(
+        ssrc: u32,
+        codec: &CodecConfig,
+        policy: &PlayoutPolicy,
+        next: MediaTime,
+    ) -> Result<Self, CodecError> {
         Ok(Self {
             ssrc,
             codec: *codec,
             decoder: Decoder::new(codec)?,
             buffer: Buffer::default(),
+            steering: Steering::new(policy),
             sequences: Unwrapper::default(),
             timestamps: Unwrapper::default(),
             offset: None,
             run: 0,
             played_run: 0,
+            anchored_step: None,
             cursor: next.0,
+            shift: 0,
+            waited: 0,
             pcm: Vec::new(),
             read: 0,
             expected: 0,
@@ -71,10 +89,11 @@ impl Stream {
         })
     }
 
-    /// Takes a packet. `anchor` is where the ear would play it if the stream began with it.
-    pub(crate) fn packet(&mut self, arrival: Arrival, anchor: MediaTime, payload: &[u8], out: &mut Outbox) {
-        if let Err(dropped) = self.insert(arrival, anchor.0, payload) {
-            out.event(arrival.received, Event::Playout(arrival.record(None, dropped)));
+    /// Takes a packet.
+    pub(crate) fn packet(&mut self, arrival: Arrival, ear: &SampleClock, payload: &[u8], out: &mut Outbox) {
+        if let Err(dropped) = self.insert(arrival, ear, payload) {
+            let target = Some(self.steering.target());
+            out.event(arrival.received, Event::Playout(Playout { target, ..arrival.record(None, dropped) }));
         }
     }
 
@@ -91,94 +110,149 @@ impl Stream {
             if rest.is_empty() {
                 return;
             }
+            self.read = 0;
             if self.decide_frame(period, out) {
-                self.read = 0;
-                self.cursor += self.pcm.len() as i64;
+                self.steering.played(&self.pcm);
             } else {
-                let sound = self.buffer.first().map_or(end, |(due, _)| due.min(end));
+                // What a failed decoder left behind is not to be played.
+                self.pcm.clear();
+                self.steering.silent();
+                let line_end = end - self.shift - self.waited;
+                let sound = self.buffer.first().map_or(line_end, |(due, _)| due.min(line_end));
                 rest = rest.split_at_mut((sound - self.cursor) as usize).1;
                 self.cursor = sound;
             }
         }
     }
 
-    fn insert(&mut self, arrival: Arrival, anchor: i64, payload: &[u8]) -> Result<(), PlayoutAction> {
+    fn insert(&mut self, arrival: Arrival, ear: &SampleClock, payload: &[u8]) -> Result<(), PlayoutAction> {
         if self.buffer.was_played(&arrival) {
             return Err(PlayoutAction::Duplicate);
         }
-        let due = self.place(&arrival, anchor).ok_or(PlayoutAction::Late)?;
+        let due = self.place(&arrival, ear).ok_or(PlayoutAction::Late)?;
         self.buffer.insert(due, arrival, self.run, payload)
     }
 
-    /// The position of a packet's first sample at the ear; `None` if its turn is over. Anchors the stream if need be.
-    fn place(&mut self, arrival: &Arrival, anchor: i64) -> Option<i64> {
+    /// The position of a packet's first sample on the time line; `None` if its turn is over. Anchors the stream if need
+    /// be.
+    fn place(&mut self, arrival: &Arrival, ear: &SampleClock) -> Option<i64> {
         let newest = self.sequences.newest();
         let sequence = self.sequences.sequence(arrival.sequence);
         let media = self.timestamps.timestamp(arrival.timestamp);
+        let anchor = self.steering.anchor(ear, arrival.received).0;
+        let received = ear.first_sample_from(arrival.received).0;
+        let mut anchored_from = None;
         if let Some(offset) = self.offset {
             let due = media + offset;
             let late = due < self.cursor;
-            let restarted = (due - anchor).abs() > MAX_JUMP_SAMPLES || (late && self.silent);
+            let jumped = (due + self.shift - anchor).abs() > MAX_JUMP_SAMPLES;
+            let restarted = jumped || (late && self.silent);
             if !restarted {
+                self.steering.note(received, due);
                 return (!late).then_some(due);
             }
             if newest.is_some_and(|newest| (0..=MAX_MISORDER).contains(&(newest - sequence))) {
                 return None;
             }
+            anchored_from = (!jumped).then_some(due + self.shift);
         }
         (self.sequences, self.timestamps) = Default::default();
         self.sequences.sequence(arrival.sequence);
         let media = self.timestamps.timestamp(arrival.timestamp);
-        let due = anchor.max(self.cursor);
+        let at = anchor.max(self.cursor + self.shift + self.waited);
+        let due = at - self.shift;
         self.offset = Some(due - media);
         self.run += 1;
+        self.anchored_step = anchored_from.map(|from| at - from);
+        self.steering.anchored();
+        self.steering.note(received, due);
         Some(due)
     }
 
-    /// Puts the frame at the cursor into `pcm`, decoded or concealed; false: there is none, but silence up to the next
-    /// packet or the end of the period.
+    /// Puts what follows the cursor into `pcm`: a frame decoded or concealed, or a part of one; false: there is none, but
+    /// silence up to the next packet or the end of the period.
     fn decide_frame(&mut self, period: Period<'_>, out: &mut Outbox) -> bool {
-        let played = Some(period.ear.time(MediaTime(self.cursor)));
         while let Some((due, packet)) = self.buffer.take_due(self.cursor) {
-            let action = if due < self.cursor {
-                // A longer frame than expected has taken its place.
-                PlayoutAction::Late
+            // One before the cursor: a longer frame than expected has taken its place.
+            let record = if due < self.cursor {
+                packet.arrival.record(None, PlayoutAction::Late)
             } else if self.decoder.decode(&packet.payload, &mut self.pcm).is_err() {
-                PlayoutAction::Undecodable
+                packet.arrival.record(None, PlayoutAction::Undecodable)
             } else {
-                self.expected = packet.arrival.sequence.wrapping_add(1);
-                self.played_run = packet.run;
-                self.frame_samples = self.pcm.len();
-                self.concealed = 0;
-                self.pausing = self.codec.is_pause(&packet.payload);
-                self.silent = false;
-                self.buffer.remember(&packet.arrival);
-                PlayoutAction::Played
+                self.play(&packet, period)
             };
-            let was_played = action == PlayoutAction::Played;
-            let record = packet.arrival.record(played.filter(|_| was_played), action);
+            let record = Playout { target: Some(self.steering.target()), ..record };
+            let was_played = record.action == PlayoutAction::Played;
             out.event(period.deadline, Event::Playout(record));
             self.buffer.recycle(packet.payload);
             if was_played {
                 return true;
             }
         }
-        let next = self.buffer.first();
-        let paused =
-            next.is_some_and(|(_, packet)| packet.run != self.played_run || packet.arrival.sequence == self.expected);
+        let next = self.buffer.first().map(|(due, packet)| (due, packet.run, packet.arrival.sequence));
+        let paused = next.is_some_and(|(_, run, sequence)| run != self.played_run || sequence == self.expected);
         self.silent |= paused || self.pausing || self.concealed == MAX_CONCEALED;
+        let room = next.map_or(i64::MAX, |(due, ..)| due - self.cursor);
         if self.silent {
-            // What a failed decoder left behind is not to be played.
-            self.pcm.clear();
-            self.read = 0;
+            let silence = self.waited.min(room);
+            self.cursor += silence;
+            self.waited -= silence;
             return false;
         }
-        let room = next.map_or(i64::MAX, |(due, _)| due - self.cursor);
-        let samples = self.frame_samples.min(room as usize);
+        if next.is_none() && self.may_wait() {
+            self.waited += PERIOD_SAMPLES as i64;
+            self.decoder.conceal(PERIOD_SAMPLES, &mut self.pcm);
+        } else {
+            let record = self.conceal(room, period);
+            out.event(period.deadline, Event::Playout(record));
+        }
+        true
+    }
+
+    /// Plays the frame in `pcm`, which a packet brought.
+    fn play(&mut self, packet: &Waiting, period: Period<'_>) -> Playout {
+        self.frame_samples = self.pcm.len();
+        self.cursor += self.pcm.len() as i64;
+        self.shift += self.waited;
+        let waited = std::mem::take(&mut self.waited);
+        let at = self.cursor + self.shift - self.pcm.len() as i64;
+        let (decision, step_samples) = if packet.run != self.played_run {
+            (PlayoutDecision::Anchored, self.anchored_step.map_or(0, |step| step + waited))
+        } else if waited > 0 {
+            (PlayoutDecision::Merged, waited)
+        } else {
+            let adjusted = self.steering.adjust(self.shift, at, &mut self.decoder, &mut self.pcm);
+            self.shift += adjusted.1;
+            adjusted
+        };
+        self.expected = packet.arrival.sequence.wrapping_add(1);
+        self.played_run = packet.run;
+        self.concealed = 0;
+        self.pausing = self.codec.is_pause(&packet.payload);
+        self.silent = false;
+        self.buffer.remember(&packet.arrival);
+        let played = Some(period.ear.time(MediaTime(at)));
+        Playout { decision: Some(decision), step_samples, ..packet.arrival.record(played, PlayoutAction::Played) }
+    }
+
+    /// Whether to go on waiting for the packet at the cursor: not longer than a stream may be concealed.
+    fn may_wait(&self) -> bool {
+        let frames = self.frame_samples as i64;
+        self.waited + i64::from(self.concealed) * frames < i64::from(MAX_CONCEALED) * frames
+            && self.steering.may_wait(self.shift + self.waited)
+    }
+
+    /// Puts what is not concealed yet of a frame that did not come into `pcm`; it has `room` until the next one.
+    fn conceal(&mut self, room: i64, period: Period<'_>) -> Playout {
+        let samples = (self.frame_samples as i64).min(room);
+        let waited = self.waited.min(samples);
+        let missing = (samples - waited) as usize;
+        let restorable = self.codec.has_fec() && waited == 0 && room == self.frame_samples as i64;
         let after = |packet: &&Waiting| packet.arrival.sequence == self.expected.wrapping_add(1);
-        match next.filter(|_| self.codec.has_fec() && room == self.frame_samples as i64) {
-            Some((_, packet)) if after(&packet) => self.decoder.restore(&packet.payload, samples, &mut self.pcm),
-            _ => self.decoder.conceal(samples, &mut self.pcm),
+        match self.buffer.first().map(|(_, packet)| packet).filter(|_| restorable) {
+            Some(packet) if after(&packet) => self.decoder.restore(&packet.payload, missing, &mut self.pcm),
+            _ if missing > 0 => self.decoder.conceal(missing, &mut self.pcm),
+            _ => self.pcm.clear(),
         }
         let record = Playout {
             ssrc: self.ssrc,
@@ -186,12 +260,16 @@ impl Stream {
             rtp_timestamp: (self.cursor - self.offset.unwrap_or_default()) as u32,
             size_bytes: None,
             received: None,
-            played,
+            played: Some(period.ear.time(MediaTime(self.cursor + self.shift))),
             action: PlayoutAction::Concealed,
+            decision: None,
+            step_samples: 0,
+            target: Some(self.steering.target()),
         };
-        out.event(period.deadline, Event::Playout(record));
+        self.cursor += samples;
+        self.waited -= waited;
         self.expected = self.expected.wrapping_add(1);
         self.concealed += 1;
-        true
+        record
     }
 }

@@ -12,5 +12,6 @@ mod joining;
 mod pauses;
 mod playing;
 mod sending;
+mod steered;
 mod stopping;
 mod support;
