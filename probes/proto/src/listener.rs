@@ -78,7 +78,7 @@ impl Listener {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(_) if full => Err(PlayoutAction::Overflow),
             Entry::Vacant(place) => {
-                let stream = Stream::new(packet.ssrc(), &self.codec, &self.policy, self.next);
+                let stream = Stream::new(packet.ssrc(), &self.codec, &self.policy, self.period.len(), self.next);
                 stream.map(|stream| place.insert(stream)).map_err(|_| PlayoutAction::Undecodable)
             }
         }

@@ -17,7 +17,7 @@ use crate::listener::PERIOD_SAMPLES;
 /// How the policy of simulated buffers is set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BuffersConfig {
-    /// The largest buffer; sizes go in steps of the ear's period, 10 ms.
+    /// The largest buffer; sizes go in steps of 10 ms.
     pub max: Nanos,
     /// The size to begin with.
     pub start: Nanos,
@@ -31,7 +31,7 @@ impl Default for BuffersConfig {
     }
 }
 
-/// Sizes are steps of this.
+/// Sizes are steps of 10 ms.
 const STEP: i64 = PERIOD_SAMPLES as i64;
 /// Packets over which each buffer's errors are counted: 10 s.
 const MEMORY: usize = 500;
@@ -42,6 +42,8 @@ const PATIENCE: u32 = 250;
 #[derive(Debug)]
 pub(super) struct Simulated {
     bound: f64,
+    /// What the ear decides at once.
+    period: i64,
     /// The smallest buffer, by its place in `losses`, that each of the last packets would have been in time for.
     needed: VecDeque<usize>,
     /// How many of these the buffer of (n + 1) steps would have lost.
@@ -53,11 +55,11 @@ pub(super) struct Simulated {
 }
 
 impl Simulated {
-    pub(super) fn new(config: &BuffersConfig) -> Self {
+    pub(super) fn new(config: &BuffersConfig, period: i64) -> Self {
         let sizes = (samples(config.max) / STEP).max(1) as usize;
         let chosen = (samples(config.start) / STEP).clamp(1, sizes as i64) as usize - 1;
         let (needed, losses) = (VecDeque::with_capacity(MEMORY), vec![0; sizes]);
-        Self { bound: config.error_rate, needed, losses, chosen, smaller_for: 0, changed: false }
+        Self { bound: config.error_rate, period, needed, losses, chosen, smaller_for: 0, changed: false }
     }
 
     /// Takes a packet that was received at a position of the ear, and whose first sample would begin at `due` if it had
@@ -68,9 +70,9 @@ impl Simulated {
         {
             self.losses[..oldest].iter_mut().for_each(|losses| *losses -= 1);
         }
-        // A deadline is the start of the period that the frame would begin in: the next one with each step of delay.
-        let after = received - due.div_euclid(STEP) * STEP;
-        let steps = usize::try_from((after + STEP - 1).div_euclid(STEP)).unwrap_or(0);
+        // It is in time if its frame begins in the period that begins next, or later.
+        let next_period = (received + self.period - 1).div_euclid(self.period) * self.period;
+        let steps = usize::try_from((next_period - due + STEP - 1).div_euclid(STEP)).unwrap_or(0);
         let needed = steps.saturating_sub(1).min(self.losses.len());
         self.losses[..needed].iter_mut().for_each(|losses| *losses += 1);
         self.needed.push_back(needed);
@@ -125,7 +127,7 @@ mod tests {
     const MS: i64 = 48;
 
     fn simulated() -> Simulated {
-        Simulated::new(&BuffersConfig::default())
+        Simulated::new(&BuffersConfig::default(), STEP)
     }
 
     /// Packets every 20 ms whose frames begin 3 ms into a period, each this much later than the fastest.

@@ -35,11 +35,12 @@ enum Level {
 }
 
 impl Steering {
-    pub(super) fn new(policy: &PlayoutPolicy) -> Self {
+    /// A policy for an ear that decides `period` samples at once.
+    pub(super) fn new(policy: &PlayoutPolicy, period: i64) -> Self {
         let level = match policy {
             PlayoutPolicy::Fixed { delay } => Level::Fixed(*delay),
             PlayoutPolicy::Adaptive(config) => Level::Adaptive(Adaptive::new(config)),
-            PlayoutPolicy::Buffers(config) => Level::Simulated(Simulated::new(config)),
+            PlayoutPolicy::Buffers(config) => Level::Simulated(Simulated::new(config, period)),
         };
         let (arrivals, stretcher) = (Arrivals::default(), Stretcher::default());
         Self { level, arrivals, stretcher, stretched: i64::MIN / 2, more: Vec::new() }

@@ -57,11 +57,13 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A stream at an ear whose sample `next` is the first that is not decided.
+    /// A stream at an ear that decides `period` samples at once, and whose sample `next` is the first that is not
+    /// decided.
     pub(crate) fn new(
         ssrc: u32,
         codec: &CodecConfig,
         policy: &PlayoutPolicy,
+        period: usize,
         next: MediaTime,
     ) -> Result<Self, CodecError> {
         Ok(Self {
@@ -69,7 +71,7 @@ impl Stream {
             codec: *codec,
             decoder: Decoder::new(codec)?,
             buffer: Buffer::default(),
-            steering: Steering::new(policy),
+            steering: Steering::new(policy, period as i64),
             sequences: Unwrapper::default(),
             timestamps: Unwrapper::default(),
             offset: None,

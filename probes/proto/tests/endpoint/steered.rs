@@ -29,7 +29,7 @@ fn seated(playout: PlayoutPolicy) -> Bench {
 }
 
 /// Where a stream's sound begins, by the ear's clock, which starts with the run: frame n is sent at 20 (n + 1) ms.
-const MOUTH: SampleClock = SampleClock { start: RunTime(0), rate: RATE };
+const MOUTH: SampleClock = SampleClock::new(RunTime(0), RATE);
 
 /// The packets of a sound in PCM.
 fn packets(sound: &[f32]) -> Vec<Vec<u8>> {
