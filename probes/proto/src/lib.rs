@@ -2,6 +2,7 @@
 //! control messages and sound. Nothing here asks a clock or opens a socket.
 
 pub mod card;
+pub mod clock;
 pub mod codec;
 pub mod control;
 pub mod endpoint;

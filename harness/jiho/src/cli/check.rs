@@ -4,11 +4,11 @@ use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use jiho_analysis::signal::{Cadence, Family, Signal as Rhythm};
-use jiho_analysis::units::{Nanos, RunTime};
+use jiho_analysis::units::RunTime;
 
-use super::{Format, print};
+use super::{Format, described, print};
 use crate::exit::Exit;
-use crate::experiment::{Application, Architecture, Codec, Direction, Experiment, Jitter, Signal, duration_text};
+use crate::experiment::{Application, Architecture, Codec, Experiment, Signal, duration_text};
 use crate::report::words::counted;
 
 /// Check an experiment file, and say what it will do.
@@ -53,15 +53,21 @@ impl Display for Summary<'_> {
         writeln!(f, "audience   {}", architecture(&experiment.audience))?;
         writeln!(f, "expected   {}\n", expected(experiment))?;
         self.participants(f)?;
-        writeln!(f, "\nlinks, one way (in simulation only)")?;
+        writeln!(f, "\nlinks, one way")?;
         let widest = experiment.links.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(10);
         for (name, link) in &experiment.links {
             if link.up == link.down {
-                writeln!(f, "{name:<widest$} {}", direction(&link.up))?;
+                writeln!(f, "{name:<widest$} {}", described::direction(&link.up))?;
             } else {
-                writeln!(f, "{name:<widest$} up:   {}", direction(&link.up))?;
-                writeln!(f, "{:<widest$} down: {}", "", direction(&link.down))?;
+                writeln!(f, "{name:<widest$} up:   {}", described::direction(&link.up))?;
+                writeln!(f, "{:<widest$} down: {}", "", described::direction(&link.down))?;
             }
+        }
+        if !experiment.hosts.is_empty() {
+            writeln!(f, "\nhosts")?;
+        }
+        for (name, host) in &experiment.hosts {
+            writeln!(f, "{name:<widest$} {}", described::host(host))?;
         }
         Ok(())
     }
@@ -133,15 +139,6 @@ fn expected(experiment: &Experiment) -> String {
     let beeps: usize = experiment.programmes(RunTime::START).iter().map(|programme| programme.emissions().len()).sum();
     let others = experiment.speakers.len() - 1 + experiment.listeners.len();
     format!("{}, each at {}: {}", counted(beeps, "beep"), counted(others, "ear"), counted(beeps * others, "delay"))
-}
-
-fn direction(direction: &Direction) -> String {
-    let jitter = match direction.jitter {
-        Some(Jitter::Normal(Nanos::ZERO) | Jitter::Uniform(Nanos::ZERO)) | None => "no jitter".to_owned(),
-        Some(Jitter::Normal(deviation)) => format!("jitter normal {}", duration_text(deviation)),
-        Some(Jitter::Uniform(most)) => format!("jitter uniform up to {}", duration_text(most)),
-    };
-    format!("delay {}, {jitter}, loss {}", duration_text(direction.delay), direction.loss)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod described;
 mod device;
 mod findings;
 mod hear;

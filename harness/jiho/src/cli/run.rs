@@ -28,7 +28,7 @@ use crate::run::{self, Outcome, Progress, World};
 pub(super) struct Args {
     /// The experiment's file.
     experiment: PathBuf,
-    /// Where: in real time over this machine's loopback, or in virtual time with the experiment's links.
+    /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
     #[arg(long, value_enum, default_value_t = On::Loopback)]
     on: On,
     /// The folder to make [default: runs/NAME-TIME]
@@ -99,10 +99,6 @@ fn text(outcome: &Outcome, experiment: &Experiment) -> String {
     remarks.extend(outcome.run.remarks());
     if outcome.run.partial {
         remarks.push("This run is partial: it ended before its time.".to_owned());
-    }
-    if outcome.run.on == World::Loopback.name() && !experiment.links.values().all(|link| *link == Default::default()) {
-        remarks
-            .push("The links of the experiment act in simulation only: here packets take the kernel's way.".to_owned());
     }
     let lookahead = run::codec(&experiment.media.codec).delay();
     format!(

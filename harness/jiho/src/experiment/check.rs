@@ -1,15 +1,18 @@
 //! What one key alone cannot tell: names that must be unique or must exist, times that must fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiho_analysis::signal::{Code, Signal as Rhythm, Waveform};
 use jiho_analysis::units::Nanos;
 use toml::de::DeTable;
 
 use super::error::{Problem, Spot};
-use super::file::{DirectionEntry, File, LinkEntry, ListenerEntry, SpeakerEntry};
+use super::file::{File, ListenerEntry, SpeakerEntry};
+use super::host::Host;
+use super::link::Link;
 use super::mend;
-use super::parts::{Codec, Direction, Link, Signal};
+use super::parts::{Codec, Signal};
 use super::place::Place;
 use super::playout::Playout;
 use super::serving::RelayPart;
@@ -18,12 +21,20 @@ use super::{Experiment, Listener, Speaker};
 
 /// The link of everybody who names none; without loss or delay unless the file defines it.
 pub(super) const DEFAULT_LINK: &str = "default";
+/// The host of everybody who names none, if the file defines it.
+const DEFAULT_HOST: &str = "default";
 const LONGEST_NAME: usize = 32;
 /// More than this on one machine tells nothing that fewer would not.
 const LARGEST_CROWD: u32 = 100_000;
 
-/// Fills in what the file leaves out, and finds everything that is wrong.
-pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> Result<Experiment, Vec<Problem>> {
+/// Fills in what the file leaves out, and finds everything that is wrong. `origin` is where the file is: others that it
+/// names are looked for beside it.
+pub(super) fn check(
+    text: &str,
+    table: &DeTable<'_>,
+    mut file: File,
+    origin: &Path,
+) -> Result<Experiment, Vec<Problem>> {
     let mut check = Check { text, problems: Vec::new() };
     let root = Place::root(table);
     let codes = check.codes(&file.speaker, &root.key("speaker"));
@@ -34,17 +45,21 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
     check.media(&file.media.codec, &root.key("media").key("codec"));
     check.playouts(&file, &root);
 
-    let mut links: BTreeMap<String, Link> = file.link.into_iter().map(|(name, entry)| (name, link(entry))).collect();
+    let folder = origin.parent().unwrap_or(Path::new(""));
+    let mut links = check.links(&mut file, folder, &root.key("link"));
     links.entry(DEFAULT_LINK.to_owned()).or_default();
+    let mut hosts = std::mem::take(&mut file.host);
+    check.hosts(&mut hosts, &file.run, folder, &root.key("host"));
     let speakers: Vec<Speaker> = file
         .speaker
         .into_iter()
         .zip(codes)
         .enumerate()
-        .map(|(n, (SpeakerEntry { name, link, playout, .. }, code))| Speaker {
+        .map(|(n, (SpeakerEntry { name, link, host, playout, .. }, code))| Speaker {
             name,
             code,
             link: check.link_name(link, &links, &root.key("speaker").index(n)),
+            host: check.host_name(host, &hosts, &root.key("speaker").index(n)),
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
         .collect();
@@ -54,15 +69,17 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
         .enumerate()
         .flat_map(|(n, entry)| {
             let names = entry.names();
-            let ListenerEntry { link, playout, .. } = entry;
+            let ListenerEntry { link, host, playout, .. } = entry;
             let link = check.link_name(link, &links, &root.key("listener").index(n));
+            let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
-            names.into_iter().map(move |name| Listener { name, link: link.clone(), playout: playout.clone() })
+            let named = move |name| Listener { name, link: link.clone(), host: host.clone(), playout: playout.clone() };
+            names.into_iter().map(named)
         })
         .collect();
     check.relay(&file.relay, &links, &root.key("relay"));
     let experiment = Experiment {
-        name: file.name.unwrap_or_else(|| name_from(stem)),
+        name: file.name.unwrap_or_else(|| name_from(origin)),
         run: file.run,
         signal: file.signal,
         media: file.media,
@@ -70,6 +87,7 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
         audience: file.audience,
         relay: file.relay,
         links,
+        hosts,
         speakers,
         listeners,
     };
@@ -78,13 +96,13 @@ pub(super) fn check(text: &str, table: &DeTable<'_>, file: File, stem: &str) -> 
     if check.problems.is_empty() { Ok(experiment) } else { Err(check.problems) }
 }
 
-struct Check<'t> {
+pub(super) struct Check<'t> {
     text: &'t str,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn problem(&mut self, place: &Place<'_>, message: String, mend: &str) {
+    pub(super) fn problem(&mut self, place: &Place<'_>, message: String, mend: &str) {
         let spot = place.span().map(|span| Spot::new(self.text, span));
         self.problems.push(Problem { message, mend: Some(mend.to_owned()), spot });
     }
@@ -264,6 +282,20 @@ impl Check<'_> {
         name
     }
 
+    fn host_name(&mut self, name: Option<String>, hosts: &BTreeMap<String, Host>, place: &Place<'_>) -> Option<String> {
+        let Some(name) = name else { return hosts.contains_key(DEFAULT_HOST).then(|| DEFAULT_HOST.to_owned()) };
+        if !hosts.contains_key(&name) {
+            let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
+            let mend = match (mend::nearest(&name, &known), known.is_empty()) {
+                (Some(near), _) => format!("did you mean `{near}`? If not, add [host.{name}]"),
+                (None, true) => format!("add [host.{name}]"),
+                (None, false) => format!("add [host.{name}], or use one of: {}", mend::list(&known)),
+            };
+            self.problem(&place.key("host"), format!("missing host `{name}`"), &mend);
+        }
+        Some(name)
+    }
+
     /// Listening must go on until the last beep has been heard everywhere.
     fn drain(&mut self, experiment: &Experiment, place: &Place<'_>) {
         let hearers = experiment
@@ -295,22 +327,13 @@ fn sound(rhythm: &Rhythm) -> Nanos {
     beep.map_or(Nanos::ZERO, |beep| beep.before_mark() + beep.after_mark()) + rhythm.spread
 }
 
-fn link(entry: LinkEntry) -> Link {
-    let LinkEntry { delay, jitter, loss, up, down } = entry;
-    let direction = |own: DirectionEntry| Direction {
-        delay: own.delay.or(delay).unwrap_or_default(),
-        jitter: own.jitter.or_else(|| jitter.clone()),
-        loss: own.loss.or(loss).unwrap_or_default(),
-    };
-    Link { up: direction(up), down: direction(down) }
-}
-
 fn fits_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
 /// A name for an experiment that has none, out of its file's.
-fn name_from(stem: &str) -> String {
+fn name_from(origin: &Path) -> String {
+    let stem = origin.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let name: String = stem.chars().take(LONGEST_NAME).map(|c| if fits_a_name(c) { c } else { '-' }).collect();
     if name.is_empty() { "experiment".to_owned() } else { name }
 }

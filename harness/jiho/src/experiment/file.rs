@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiho_analysis::units::Nanos;
 use serde::Deserialize;
 
+use super::host::Host;
+use super::link::{Bottleneck, Jitter, Loss, Outage, RouteChange};
 use super::one_of;
-use super::parts::{Jitter, Media, Run, Signal};
+use super::parts::{Media, Run, Signal};
 use super::playout::Playout;
 use super::serving::{Architecture, RelayPart};
 use super::text::{Percent, duration};
@@ -32,6 +34,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) link: BTreeMap<String, LinkEntry>,
     #[serde(default)]
+    pub(super) host: BTreeMap<String, Host>,
+    #[serde(default)]
     pub(super) speaker: Vec<SpeakerEntry>,
     #[serde(default)]
     pub(super) listener: Vec<ListenerEntry>,
@@ -43,9 +47,15 @@ pub(super) struct File {
 pub(super) struct LinkEntry {
     #[serde(default, deserialize_with = "duration::some")]
     pub(super) delay: Option<Nanos>,
+    pub(super) loss: Option<Loss>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) jitter: Option<Jitter>,
-    pub(super) loss: Option<Percent>,
+    pub(super) jitter_correlation: Option<Percent>,
+    pub(super) duplication: Option<Percent>,
+    pub(super) reorder: Option<bool>,
+    pub(super) bottleneck: Option<Bottleneck>,
+    pub(super) outage: Option<Vec<Outage>>,
+    pub(super) route_change: Option<Vec<RouteChange>>,
     #[serde(default)]
     pub(super) up: DirectionEntry,
     #[serde(default)]
@@ -57,9 +67,46 @@ pub(super) struct LinkEntry {
 pub(super) struct DirectionEntry {
     #[serde(default, deserialize_with = "duration::some")]
     pub(super) delay: Option<Nanos>,
+    pub(super) loss: Option<Loss>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) jitter: Option<Jitter>,
-    pub(super) loss: Option<Percent>,
+    pub(super) jitter_correlation: Option<Percent>,
+    pub(super) duplication: Option<Percent>,
+    pub(super) reorder: Option<bool>,
+    pub(super) bottleneck: Option<Bottleneck>,
+    pub(super) outage: Option<Vec<Outage>>,
+    pub(super) route_change: Option<Vec<RouteChange>>,
+}
+
+impl LinkEntry {
+    /// What is said of both directions, of the way up, and of the way down.
+    pub(super) fn split(self) -> [DirectionEntry; 3] {
+        let Self {
+            delay,
+            loss,
+            jitter,
+            jitter_correlation,
+            duplication,
+            reorder,
+            bottleneck,
+            outage,
+            route_change,
+            up,
+            down,
+        } = self;
+        let both = DirectionEntry {
+            delay,
+            loss,
+            jitter,
+            jitter_correlation,
+            duplication,
+            reorder,
+            bottleneck,
+            outage,
+            route_change,
+        };
+        [both, up, down]
+    }
 }
 
 impl ListenerEntry {
@@ -78,6 +125,7 @@ pub(super) struct SpeakerEntry {
     pub(super) name: String,
     pub(super) code: Option<u32>,
     pub(super) link: Option<String>,
+    pub(super) host: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }
@@ -89,6 +137,7 @@ pub(super) struct ListenerEntry {
     /// So many, named `NAME-1`, `NAME-2` and so on; absent: one of that very name.
     pub(super) count: Option<u32>,
     pub(super) link: Option<String>,
+    pub(super) host: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }

@@ -5,8 +5,11 @@
 //! the *effective* form: nothing optional is left in it, and written back as TOML it reads as itself.
 
 mod check;
+mod check_links;
 mod error;
 mod file;
+mod host;
+mod link;
 mod mend;
 mod one_of;
 mod parts;
@@ -25,9 +28,9 @@ use jiho_analysis::units::{Nanos, RunTime};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ExperimentError, Invalid, Problem, Spot};
-pub use parts::{
-    Application, Codec, CodedSignal, Direction, Jitter, Link, Media, Opus, PilotSignal, Run, Signal, TonesSignal,
-};
+pub use host::{Card, Clock, ClockStep, Host};
+pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, Measured, Outage, RouteChange};
+pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Signal, TonesSignal};
 pub use playout::{Adaptive, Buffers, Playout};
 pub use serving::{Architecture, RelayPart};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
@@ -52,9 +55,12 @@ pub struct Experiment {
     pub audience: Architecture,
     /// What is between.
     pub relay: RelayPart,
-    /// By name, for simulation. Every name that a participant gives is there.
+    /// By name. Every name that a participant gives is there.
     #[serde(rename = "link")]
     pub links: BTreeMap<String, Link>,
+    /// The machines that participants sit at, by name.
+    #[serde(rename = "host", skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Host>,
     /// On the stage; at least one, at most as many as there are codes.
     #[serde(rename = "speaker")]
     pub speakers: Vec<Speaker>,
@@ -72,6 +78,9 @@ pub struct Speaker {
     pub code: Code,
     /// A key of [`Experiment::links`].
     pub link: String,
+    /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }
@@ -83,6 +92,9 @@ pub struct Listener {
     pub name: String,
     /// A key of [`Experiment::links`].
     pub link: String,
+    /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }
@@ -110,8 +122,7 @@ impl Experiment {
         let table = toml::de::DeTable::parse(text).map_err(|e| told(&e, mend::syntax(e.message())))?;
         let deserializer = toml::Deserializer::from(table.clone());
         let file = file::File::deserialize(deserializer).map_err(|e| told(&e, mend::content(e.message())))?;
-        let stem = origin.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-        check::check(text, table.get_ref(), file, &stem).map_err(invalid)
+        check::check(text, table.get_ref(), file, origin).map_err(invalid)
     }
 
     /// The names of those whose ears are recorded.

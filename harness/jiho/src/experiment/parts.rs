@@ -5,7 +5,7 @@ use jiho_analysis::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use super::one_of;
-use super::text::{Percent, duration};
+use super::text::duration;
 
 /// `[run]`: how long, and from which seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,48 +224,4 @@ pub enum Application {
     Audio,
     /// Restricted low delay: CELT only, with a shorter look-ahead.
     LowDelay,
-}
-
-/// What varies the delay of a link from packet to packet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Jitter {
-    /// Normally distributed, with this standard deviation.
-    Normal(#[serde(with = "duration")] Nanos),
-    /// Uniformly distributed, from nothing to this much more.
-    Uniform(#[serde(with = "duration")] Nanos),
-}
-
-/// One direction of a link.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Direction {
-    /// One way.
-    #[serde(with = "duration")]
-    pub delay: Nanos,
-    /// Of packets that are lost, each for itself.
-    pub loss: Percent,
-    /// `None`: every packet takes the same time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<Jitter>,
-}
-
-impl Direction {
-    /// What hardly a packet exceeds.
-    pub(super) fn longest(&self) -> Nanos {
-        let jitter = match self.jitter {
-            None => Nanos::ZERO,
-            Some(Jitter::Uniform(most)) => most,
-            Some(Jitter::Normal(deviation)) => Nanos(4 * deviation.0),
-        };
-        self.delay + jitter
-    }
-}
-
-/// `[link.*]`: a participant's way to the relay and back, in simulation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Link {
-    /// From the participant to the relay.
-    pub up: Direction,
-    /// From the relay to the participant.
-    pub down: Direction,
 }

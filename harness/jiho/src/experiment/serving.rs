@@ -1,6 +1,9 @@
 //! The parts of an experiment that say how the room is served: what stands between mouths and ears.
 
+use jiho_analysis::units::Nanos;
 use serde::{Deserialize, Serialize};
+
+use super::text::duration;
 
 /// `[stage.*]`, `[audience.*]`: how sound reaches the stage, or the audience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +29,7 @@ pub struct RelayPart {
     /// all delay is the participants'.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// In simulation, what each packet that it sends takes it: copies leave one after the other.
+    #[serde(with = "duration")]
+    pub cost_per_packet: Nanos,
 }

@@ -46,8 +46,75 @@ fn a_link_s_direction_overrides_single_values() {
     let links = "[link.a]\ndelay = '10ms'\nloss = '1%'\njitter.normal = '2ms'\ndown.delay = '30ms'\nup.loss = '0%'\n";
     let link = &parse(&format!("{links}{SMALLEST}")).unwrap().links["a"];
     assert_eq!((link.up.delay, link.down.delay), (Nanos::from_millis(10), Nanos::from_millis(30)));
-    assert_eq!((link.up.loss.fraction(), link.down.loss.fraction()), (0.0, 0.01));
+    assert_eq!((link.up.loss.model().share(), link.down.loss.model().share()), (0.0, 0.01));
     assert_eq!(link.up.jitter, link.down.jitter);
+}
+
+#[test]
+fn a_link_s_times_count_from_the_first_beep() {
+    let link = "[link.a]\noutage = [{ at = '2s', for = '300ms' }]\nroute_change = [{ at = '5s', delay = '80ms' }]\n";
+    let model = parse(&format!("{link}{SMALLEST}")).unwrap().links["a"].model(RunTime(1_000_000_000));
+    assert_eq!(model.up, model.down);
+    assert_eq!(model.up.outages[0].at, RunTime(3_000_000_000));
+    assert_eq!(model.up.delay_at(RunTime(6_000_000_000)), Nanos::from_millis(80));
+    assert_eq!(model.up.delay_at(RunTime(5_999_999_999)), Nanos::ZERO);
+}
+
+#[test]
+fn delays_that_were_measured_are_read_from_a_file_beside_the_experiment() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("seen.csv"), "beep,delay_ns\n1,2000000\n2,\n3,1500000\n").unwrap();
+    let read = |file: &str| {
+        let text = format!("[link.a]\njitter.empirical.file = '{file}'\n{SMALLEST}");
+        Experiment::parse(&text, &folder.path().join("file.toml"))
+    };
+    let experiment = read("seen.csv").unwrap();
+    let Some(Jitter::Empirical(empirical)) = &experiment.links["a"].up.jitter else { panic!() };
+    assert_eq!(empirical.delays, [2_000_000, 1_500_000].map(|n| Measured(Nanos(n))));
+    assert_eq!(parse(&experiment.to_toml()).unwrap().links, experiment.links, "the effective form needs no file");
+    std::fs::write(folder.path().join("odd.csv"), "delay_ms\n-3\n").unwrap();
+    for (file, says) in
+        [("none.csv", "No such file"), ("odd.csv", "row 1: `-3` is not a delay"), ("file.toml", "No such")]
+    {
+        let problem = &read(file).unwrap_err().problems[0];
+        assert!(problem.message.contains(says), "{problem:?}");
+        assert_eq!(problem.spot.as_ref().unwrap().line, 2);
+    }
+}
+
+#[test]
+fn what_a_link_or_a_host_cannot_be_is_said_where_it_stands() {
+    for (text, line, says) in [
+        ("[link.a]\njitter.gamma = { mean = '1ms', sd = '0ms' }\n", 2, "no gamma distribution"),
+        ("[link.a]\nup.jitter.pareto = { median = '1ms', shape = 0.5 }\n", 2, "a shape of 0.5"),
+        ("[link.a]\njitter.log_normal = { median = '1ms', sigma = -1.0 }\n", 2, "a sigma of -1"),
+        ("[link.a]\njitter.empirical = {}\n", 2, "no delays to choose from"),
+        ("[link.a]\njitter_correlation = '100%'\n", 2, "fully correlated"),
+        ("[link.a]\nloss = 0.01\n", 2, "`0.01` is a bare number"),
+        ("[link.a]\nloss.gilbrt = {}\n", 2, "unknown choice `gilbrt`"),
+        ("[link.a.down]\nbottleneck = { bytes_per_second = 0 }\n", 2, "0 bytes per second"),
+        ("[link.a]\nbottleneck = { bytes_per_second = 1, queue = '1s', queue_bytes = 1 }\n", 2, "two limits"),
+        ("[link.a]\noutage = [\n{ at = '1s', for = '0s' }]\n", 3, "no time at all"),
+        ("[link.a]\noutage = [{ at = '1h', for = '1s' }]\n", 2, "the run is over"),
+        ("[link.a]\nroute_change = [{ at = '2s', delay = '1s' },\n{ at = '1s', delay = '0s' }]\n", 3, "not later"),
+        ("[host.a]\ncard.ppm = 20000\n", 2, "no clock is wrong by 20000"),
+        ("[host.a.clock]\noffset = '-10s'\n", 2, "beeps by a clock that is -10s off"),
+        ("[host.a.card]\nperiod = '0s'\n", 2, "no sound card takes 0s"),
+        ("[host.a]\n[[speaker]]\nname = 's'\nhost = 'b'\n", 4, "missing host `b`"),
+    ] {
+        let problem = parse(&format!("{text}{SMALLEST}")).unwrap_err().problems.swap_remove(0);
+        assert!(problem.message.contains(says), "{text}: {problem:?}");
+        assert_eq!(problem.spot.as_ref().map(|spot| spot.line), Some(line), "{text}: {problem:?}");
+    }
+}
+
+#[test]
+fn everybody_who_names_no_host_sits_at_the_default_one_if_there_is_one() {
+    let text = format!("[host.default]\ncard.ppm = 50\n[host.b]\n{SMALLEST}host = 'b'\n");
+    let experiment = parse(&text).unwrap();
+    assert_eq!(experiment.speakers[0].host.as_deref(), Some("default"));
+    assert_eq!(experiment.listeners[0].host.as_deref(), Some("b"));
+    assert_eq!(parse(SMALLEST).unwrap().speakers[0].host, None);
 }
 
 #[test]
@@ -161,10 +228,77 @@ fn playout() -> impl Strategy<Value = Playout> {
     prop_oneof![nanos(500).prop_map(Playout::Fixed), adaptive, buffers]
 }
 
-fn direction() -> impl Strategy<Value = Direction> {
-    let jitter = prop_oneof![nanos(50).prop_map(Jitter::Normal), nanos(50).prop_map(Jitter::Uniform)];
-    let loss = (0.0..=100.0f64).prop_map(|percent| Percent::parse(&format!("{percent}%")).unwrap());
-    (nanos(500), loss, option::of(jitter)).prop_map(|(delay, loss, jitter)| Direction { delay, loss, jitter })
+fn percent() -> impl Strategy<Value = Percent> + Clone {
+    (0.0..=100.0f64).prop_map(|percent| Percent::parse(&format!("{percent}%")).unwrap())
+}
+
+fn jitter() -> impl Strategy<Value = Jitter> {
+    let nanos = (1..=50_000_000i64).prop_map(Nanos);
+    let delays = vec(nanos.clone().prop_map(Measured), 1..5);
+    prop_oneof![
+        nanos.clone().prop_map(Jitter::Normal),
+        nanos.clone().prop_map(Jitter::Uniform),
+        (nanos.clone(), 0.0..2.0f64).prop_map(|(median, sigma)| Jitter::LogNormal { median, sigma }),
+        (nanos.clone(), 0.1..10.0f64).prop_map(|(mean, part)| {
+            Jitter::Gamma { mean: Nanos(mean.0 + 1000), sd: Nanos(((mean.0 + 1000) as f64 * part) as i64) }
+        }),
+        (nanos, 1.0..5.0f64).prop_map(|(median, shape)| Jitter::Pareto { median, shape }),
+        delays.prop_map(|delays| Jitter::Empirical(Empirical { file: None, delays })),
+    ]
+}
+
+fn loss() -> impl Strategy<Value = Loss> {
+    let bursts =
+        (percent(), percent(), percent(), percent()).prop_map(|(good_to_bad, bad_to_good, in_good, in_bad)| {
+            Loss::Bursts(BurstLoss::Gilbert { good_to_bad, bad_to_good, in_good, in_bad })
+        });
+    prop_oneof![percent().prop_map(Loss::Each), bursts]
+}
+
+prop_compose! {
+    fn direction()(
+        (delay, loss, jitter, duplication, reorder) in
+            (nanos(500), loss(), option::of(jitter()), percent(), any::<bool>()),
+        correlation in 0.0..99.0f64,
+        bottleneck in option::of((1..100_000u32, nanos(500), 1..10_000u32, any::<bool>())),
+        outage in vec((nanos(10_000), nanos(1000)), 0..3),
+        route_change in vec(nanos(500), 0..3),
+    ) -> Direction {
+        Direction {
+            delay,
+            loss,
+            jitter,
+            jitter_correlation: Percent::parse(&format!("{correlation}%")).unwrap(),
+            duplication,
+            reorder,
+            bottleneck: bottleneck.map(|(bytes_per_second, queue, bytes, by_time)| Bottleneck {
+                bytes_per_second,
+                queue: by_time.then_some(queue),
+                queue_bytes: (!by_time).then_some(bytes),
+            }),
+            outage: outage.into_iter().map(|(at, lasts)| Outage { at, lasts: lasts + Nanos(1) }).collect(),
+            route_change: (1..).zip(route_change).map(|(n, delay)| RouteChange { at: Nanos::from_secs(n), delay }).collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn host()(
+        offset in -300_000_000..300_000_000i64,
+        (drift_ppm, ppm) in (-100.0..100.0f64, -100.0..100.0f64),
+        walk in nanos(1),
+        steps in vec(-1_000_000_000..1_000_000_000i64, 0..3),
+        period in 1_000_000..100_000_000i64,
+        start in nanos(100),
+        wake_up in option::of(jitter()),
+    ) -> Host {
+        let step = (1..).zip(steps).map(|(n, by)| ClockStep { at: Nanos::from_secs(n), by: Nanos(by) }).collect();
+        Host {
+            clock: Clock { offset: Nanos(offset), drift_ppm, walk, step },
+            card: Card { ppm, period: Nanos(period), start },
+            wake_up,
+        }
+    }
 }
 
 fn signal() -> impl Strategy<Value = Signal> {
@@ -208,6 +342,7 @@ prop_compose! {
         speakers in vec((any::<prop::sample::Index>(), playout()), 2..6),
         listeners in vec((any::<prop::sample::Index>(), playout()), 0..4),
         first_code in 0..50u8,
+        hosts in btree_map("[a-z]{1,8}", host(), 0..3),
         (stage, audience) in (architecture(), architecture()),
         relay_link in option::of(any::<prop::sample::Index>()),
     ) -> Experiment {
@@ -215,7 +350,7 @@ prop_compose! {
         let links: BTreeMap<_, _> = links.into_iter().map(|(name, (up, down))| (name, Link { up, down })).collect();
         let link_names: Vec<String> = links.keys().cloned().collect();
         let link = |index: prop::sample::Index| index.get(&link_names).clone();
-        let run = Run { duration: Nanos::from_secs(3600), drain: Nanos::from_secs(5), seed, ..Run::default() };
+        let run = Run { duration: Nanos::from_secs(3600), drain: Nanos::from_secs(3000), seed, ..Run::default() };
         Experiment {
             name,
             run,
@@ -223,18 +358,21 @@ prop_compose! {
             media: Media { codec },
             stage,
             audience,
-            relay: RelayPart { link: relay_link.map(&link) },
+            relay: RelayPart { link: relay_link.map(&link), ..RelayPart::default() },
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
                 name: format!("s{n}"),
                 code: Code::new(first_code + n).unwrap(),
                 link: link(index),
+                host: hosts.keys().next().cloned(),
                 playout,
             }).collect(),
             listeners: (0..).zip(listeners).map(|(n, (index, playout))| Listener {
                 name: format!("l{n}"),
                 link: link(index),
+                host: hosts.keys().next().cloned(),
                 playout,
             }).collect(),
+            hosts,
             links,
         }
     }

@@ -33,6 +33,15 @@ pub fn parse_duration(text: &str) -> Result<Nanos, String> {
     }
 }
 
+/// Reads a duration that may have a sign, as in `-3ms` or `+20 us`.
+pub(super) fn parse_signed_duration(text: &str) -> Result<Nanos, String> {
+    let text = text.trim();
+    match text.strip_prefix('-') {
+        Some(span) => parse_duration(span).map(|span| -span),
+        None => parse_duration(text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
 /// Writes a duration exactly, in the largest of `s`, `ms`, `us` and `ns` that needs no fraction.
 pub fn duration_text(span: Nanos) -> String {
     let (divisor, unit) = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]
@@ -62,6 +71,11 @@ impl Percent {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent)),
             _ => Err(format!("`{text}` is not {PERCENT_EXAMPLES}")),
         }
+    }
+
+    /// 100 %.
+    pub(super) fn all() -> Self {
+        Self(100.0)
     }
 
     /// A share from 0 to 1; what lies outside is brought to the nearer end.
@@ -108,9 +122,30 @@ pub(super) mod duration {
         deserializer.deserialize_any(Quantity { parse: parse_duration, expected: DURATION_EXAMPLES, example })
     }
 
+    pub(crate) fn serialize_some<S: Serializer>(span: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
     /// For a duration that may be left out; to be used with serde's `default`.
     pub(crate) fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {
         deserialize(deserializer).map(Some)
+    }
+}
+
+/// For serde's `with`: a duration that may have a sign.
+pub(super) mod signed_duration {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(span: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+        duration::serialize(span, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
+        let example = |number| format!("add a unit and quotes, as in \"{number}ms\" or \"{number}s\"");
+        deserializer.deserialize_any(Quantity { parse: parse_signed_duration, expected: DURATION_EXAMPLES, example })
     }
 }
 
@@ -194,6 +229,11 @@ mod tests {
         #[test]
         fn a_written_duration_is_read_as_the_same(nanos in 0..=LONGEST.0) {
             prop_assert_eq!(parse_duration(&duration_text(Nanos(nanos))), Ok(Nanos(nanos)));
+        }
+
+        #[test]
+        fn a_written_duration_with_a_sign_is_read_as_the_same(nanos in -LONGEST.0..=LONGEST.0) {
+            prop_assert_eq!(parse_signed_duration(&duration_text(Nanos(nanos))), Ok(Nanos(nanos)));
         }
 
         #[test]

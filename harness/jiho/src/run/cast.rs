@@ -1,22 +1,30 @@
 //! Who takes part: the engines of an experiment's participants, the same in every world.
 
+use std::collections::BTreeMap;
+
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::Programme;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::card::SoundCard;
+use jiho_proto::clock::{LocalClock, LocalMouth, LocalRecords};
 use jiho_proto::codec::{CodecConfig, CodecError, OpusApplication, OpusConfig};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
+use jiho_proto::link::{Jitter, Link};
 use jiho_proto::playout::PlayoutPolicy;
+use jiho_proto::records::Records;
+use jiho_proto::speaker::Mouth;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
 use super::keeper::{Keep, Participant};
-use crate::experiment::{Application, Codec, Experiment};
+use crate::experiment::{Application, Codec, Experiment, Host};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
 /// speakers do not leave in step.
 const PHASES: Nanos = Nanos::from_millis(20);
+/// Tells the luck of a host's clock from that of its participant's link.
+const CLOCK: u64 = 3;
 
 /// A participant before the room exists.
 #[derive(Debug)]
@@ -27,28 +35,62 @@ pub(crate) struct Member {
     programme: Option<Programme>,
     ear: Keep,
     rng: Pcg32,
+    place: Place,
 }
 
-/// Speakers first, then listeners, in the experiment's order; with the names of their links in simulation.
-pub(super) fn members(experiment: &Experiment) -> Vec<(Member, &str)> {
+/// Where a participant sits. The default is a machine without faults in the network's core.
+#[derive(Debug, Default)]
+struct Place {
+    link: Link,
+    card: SoundCard,
+    /// How long the card takes to start.
+    card_start: Nanos,
+    /// `None`: the run's reference clock.
+    clock: Option<LocalClock>,
+    wake_up: Option<Jitter>,
+}
+
+impl Place {
+    fn new(experiment: &Experiment, link: Link, host: Option<&Host>, index: u64) -> Self {
+        let beeps = RunTime::START + experiment.run.warmup;
+        let Some(host) = host else { return Self { link, ..Self::default() } };
+        let end = RunTime::START + experiment.run.total();
+        let clock = || host.clock.model(beeps, end, &[experiment.run.seed.into(), index, CLOCK]);
+        Self {
+            link,
+            card: host.card.model(),
+            card_start: host.card.start,
+            clock: (!host.clock.is_exact()).then(clock),
+            wake_up: host.wake_up.as_ref().and_then(|jitter| jitter.model()),
+        }
+    }
+}
+
+/// Speakers first, then listeners, in the experiment's order.
+pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
     let programmes = experiment.programmes(RunTime::START + experiment.run.warmup);
-    let speakers =
-        experiment.speakers.iter().zip(programmes).map(|(speaker, programme)| {
-            (&speaker.name, Role::Speaker, &speaker.link, &speaker.playout, Some(programme))
-        });
+    let speakers = experiment.speakers.iter().zip(programmes).map(|(speaker, programme)| {
+        (&speaker.name, Role::Speaker, &speaker.link, &speaker.host, &speaker.playout, Some(programme))
+    });
     let listeners = experiment
         .listeners
         .iter()
-        .map(|listener| (&listener.name, Role::Listener, &listener.link, &listener.playout, None));
+        .map(|listener| (&listener.name, Role::Listener, &listener.link, &listener.host, &listener.playout, None));
+    // Once for all participants: measured delays and tables of quantiles are shared.
+    let beeps = RunTime::START + experiment.run.warmup;
+    let links: BTreeMap<&str, Link> =
+        experiment.links.iter().map(|(name, link)| (name.as_str(), link.model(beeps))).collect();
     (0u64..)
         .zip(speakers.chain(listeners))
-        .map(|(index, (name, role, link, playout, programme))| {
+        .map(|(index, (name, role, link, host, playout, programme))| {
             // Each has luck of its own: adding somebody does not change the others'.
             let luck = (u64::from(experiment.run.seed) << 32) + index;
             let member = Member::new(name, role, playout.into(), programme, luck);
             let recorded = experiment.run.records(name);
             let ear = if recorded { Keep::Recording } else { Keep::Detections(experiment.signal.family()) };
-            (member.keeping(ear), link.as_str())
+            let link = links.get(link.as_str()).cloned().unwrap_or_default();
+            let host = host.as_ref().and_then(|host| experiment.hosts.get(host));
+            Member { place: Place::new(experiment, link, host, index), ..member.keeping(ear) }
         })
         .collect()
 }
@@ -57,7 +99,8 @@ impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
         let rng = Pcg32::seed_from_u64(luck);
-        Self { name: name.to_owned(), role, playout, programme, ear: Keep::Recording, rng }
+        let (ear, place) = (Keep::Recording, Place::default());
+        Self { name: name.to_owned(), role, playout, programme, ear, rng, place }
     }
 
     /// For the keeper.
@@ -67,7 +110,7 @@ impl Member {
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
             speaks_later: self.role == Role::Listener,
-            clock_error: Nanos::ZERO,
+            clock_error: self.place.clock.as_ref().map_or(Nanos::ZERO, LocalClock::bound),
             ear: self.ear,
         }
     }
@@ -77,18 +120,38 @@ impl Member {
         Self { ear, ..self }
     }
 
+    /// What its records are kept by: its host's own clock.
+    pub(crate) fn by_own_clock(&self, records: Box<dyn Records>) -> Box<dyn Records> {
+        match &self.place.clock {
+            Some(clock) => Box::new(LocalRecords::new(clock.clone(), records)),
+            None => records,
+        }
+    }
+
+    /// Its way to the network and back.
+    pub(super) fn link(&self) -> &Link {
+        &self.place.link
+    }
+
+    /// How late its host wakes up for what is due, if at all, in simulation.
+    pub(super) fn wake_up(&self) -> Option<&Jitter> {
+        self.place.wake_up.as_ref()
+    }
+
     /// The engine that takes part from `media`.
     ///
     /// # Errors
     /// The codec cannot be set as the experiment wants it.
     pub(crate) fn engine(mut self, codec: CodecConfig, token: &str, media: SocketAddr) -> Result<Endpoint, CodecError> {
-        let ear_phase = self.phase();
+        let Place { card_start, ref clock, .. } = self.place;
+        let clock = clock.clone();
+        let ear_phase = self.phase() + card_start;
         let mouth = self.programme.take().map(|programme| MouthConfig {
             ssrc: self.rng.next_u32(),
             first_sequence: (self.rng.next_u32() >> 16) as u16,
             first_timestamp: self.rng.next_u32(),
-            phase: self.phase(),
-            mouth: Box::new(programme),
+            phase: self.phase() + card_start,
+            mouth: mouth(programme, clock),
         });
         Endpoint::new(EndpointConfig {
             name: self.name,
@@ -98,7 +161,7 @@ impl Member {
             codec,
             playout: self.playout,
             subscribe: None,
-            card: SoundCard::default(),
+            card: self.place.card,
             ear_phase,
             mouth,
         })
@@ -106,6 +169,14 @@ impl Member {
 
     fn phase(&mut self) -> Nanos {
         Nanos(((u128::from(self.rng.next_u64()) * PHASES.0 as u128) >> 64) as i64)
+    }
+}
+
+/// Plays a programme when the clock says that it is time; `None`: the run's reference clock.
+fn mouth(programme: Programme, clock: Option<LocalClock>) -> Box<dyn Mouth> {
+    match clock {
+        Some(clock) => Box::new(LocalMouth::new(clock, Box::new(programme))),
+        None => Box::new(programme),
     }
 }
 

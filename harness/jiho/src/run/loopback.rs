@@ -1,5 +1,6 @@
 //! A run in real time over this machine's loopback: the relay and every participant on a thread and a socket of their
-//! own, signalling over TCP.
+//! own, signalling over TCP. Each is behind the link that the experiment gives it, with the luck that it has in
+//! simulation; what the machine itself adds comes on top.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use jiho_drivers::clock::RunClock;
 use jiho_drivers::control::{self, CONNECT_TIMEOUT};
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
+use jiho_proto::engine::Engine;
+use jiho_proto::link::{Impaired, Link};
 
 use super::cast;
 use super::interrupt::Interrupt;
@@ -46,19 +49,21 @@ pub(super) async fn play(
     let socket = Socket::bind(ANY_PORT)?;
     let media = socket.local_addr();
     let (server, link) = control::serve(ANY_PORT, socket.waker()).await?;
-    let relay = relays::relay(experiment, media, TOKEN);
-    let relay = MediaThread::spawn("relay", Box::new(relay), socket, clock, link, keeper.staff("relay"))
+    let seed = u64::from(experiment.run.seed);
+    let relay = behind(relays::link(experiment), relays::relay(experiment, media, TOKEN), media, seed, 0);
+    let relay = MediaThread::spawn("relay", relay, socket, clock, link, keeper.staff("relay"))
         .context("cannot start the relay's thread")?;
     let mut threads = Vec::new();
     let mut clients = Vec::new();
-    for (index, (member, _)) in cast::members(experiment).into_iter().enumerate() {
+    for (index, member) in cast::members(experiment).into_iter().enumerate() {
         let name = member.participant().name;
         let socket = Socket::bind(ANY_PORT)?;
-        let (client, link) =
+        let (client, signalling) =
             control::connect(&server.local_addr().to_string(), CONNECT_TIMEOUT, socket.waker()).await?;
-        let engine = member.engine(codec, TOKEN, socket.local_addr())?;
-        let records = keeper.records(index);
-        let thread = MediaThread::spawn(&name, Box::new(engine), socket, clock, link, records)
+        let (address, link) = (socket.local_addr(), member.link().clone());
+        let records = member.by_own_clock(keeper.records(index));
+        let engine = behind(link, member.engine(codec, TOKEN, address)?, address, seed, index as u64 + 1);
+        let thread = MediaThread::spawn(&name, engine, socket, clock, signalling, records)
             .with_context(|| format!("cannot start {name}'s thread"))?;
         threads.push(thread);
         clients.push(client);
@@ -82,4 +87,12 @@ pub(super) async fn play(
     reports.insert(0, tokio::task::spawn_blocking(move || relay.join()).await?);
     server.shutdown().await;
     Ok(Played { threads: reports, interrupted: interrupt.wanted() })
+}
+
+/// Puts an engine behind a link. `node` is its number in simulation, whose luck it shares.
+fn behind<E: Engine + 'static>(link: Link, engine: E, address: SocketAddr, seed: u64, node: u64) -> Box<dyn Engine> {
+    if link == Link::default() {
+        return Box::new(engine);
+    }
+    Box::new(Impaired::new(engine, address, link, seed, node))
 }

@@ -114,7 +114,7 @@ async fn run_until(
         World::Sim => (format!("{}-sim-{:08x}", experiment.name, fnv1a(effective.as_bytes())), 0),
         World::Loopback => (format!("{}-{}", experiment.name, stamp()), clock.started_unix_ns()),
     };
-    let participants = cast::members(experiment).iter().map(|(member, _)| member.participant()).collect();
+    let participants = cast::members(experiment).iter().map(cast::Member::participant).collect();
     let keeper = Keeper::start(&folder, &run_id, started_unix_ns, participants)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use jiho_analysis::units::RunTime;
+use jiho_proto::link::Link;
 use jiho_relay::{Relay, RelayConfig, Serving};
 
 use super::cast;
@@ -16,6 +18,13 @@ pub(super) fn relay(experiment: &Experiment, media: SocketAddr, token: &str) -> 
         stage: serving(&experiment.stage),
         audience: serving(&experiment.audience),
     })
+}
+
+/// The relay's own way to the network and back.
+pub(super) fn link(experiment: &Experiment) -> Link {
+    let beeps = RunTime::START + experiment.run.warmup;
+    let link = experiment.relay.link.as_ref().and_then(|name| experiment.links.get(name));
+    link.map(|link| link.model(beeps)).unwrap_or_default()
 }
 
 fn serving(architecture: &Architecture) -> Serving {

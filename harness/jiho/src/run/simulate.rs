@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use jiho_analysis::units::{Nanos, RunTime};
-use jiho_proto::link::{Direction, Jitter, Link, Loss};
 use jiho_sim::World;
 
 use super::cast;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
 use super::relays;
-use crate::experiment::{self, Experiment};
+use crate::experiment::Experiment;
 
 /// Progress is told this often, in virtual time.
 const SLICE: Nanos = Nanos::from_millis(250);
@@ -29,19 +28,23 @@ pub(super) fn play(
     let codec = cast::codec(&experiment.media.codec);
     let mut world = World::new(u64::from(experiment.run.seed));
     let relay_addr = SocketAddr::from(([10, 0, 0, 1], 4005));
-    let way = |name: &String| experiment.links.get(name).map(link).unwrap_or_default();
-    let relay_link = experiment.relay.link.as_ref().map(way).unwrap_or_default();
+    let relay_link = relays::link(experiment);
     let relay = relays::relay(experiment, relay_addr, TOKEN);
     let relay = world.add_node(relay_addr, Box::new(relay), keeper.staff("relay"), relay_link);
+    world.set_send_cost(relay, experiment.relay.cost_per_packet);
     world.start_at(relay, RunTime::START);
     let end = RunTime::START + experiment.run.total();
     let mut nodes = Vec::new();
-    for (index, (member, link_name)) in cast::members(experiment).into_iter().enumerate() {
+    for (index, member) in cast::members(experiment).into_iter().enumerate() {
         let host = (index as u32 + 2).to_be_bytes();
         let addr = SocketAddr::from(([10, host[1], host[2], host[3]], 5004));
-        let link = experiment.links.get(link_name).map(link).unwrap_or_default();
+        let (link, wake_up) = (member.link().clone(), member.wake_up().cloned());
+        let records = member.by_own_clock(keeper.records(index));
         let engine = member.engine(codec, TOKEN, addr)?;
-        let node = world.add_node(addr, Box::new(engine), keeper.records(index), link);
+        let node = world.add_node(addr, Box::new(engine), records, link);
+        if let Some(wake_up) = wake_up {
+            world.set_wake_up(node, wake_up);
+        }
         world.connect(node, relay);
         world.start_at(node, RunTime::START);
         nodes.push(node);
@@ -53,21 +56,4 @@ pub(super) fn play(
     let end = world.now();
     nodes.into_iter().for_each(|node| world.stop_at(node, end));
     Ok(world.run_until(end)?)
-}
-
-fn link(link: &experiment::Link) -> Link {
-    Link { up: direction(&link.up), down: direction(&link.down) }
-}
-
-fn direction(direction: &experiment::Direction) -> Direction {
-    Direction {
-        delay: direction.delay,
-        loss: Loss::Independent(direction.loss.fraction()),
-        jitter: match direction.jitter {
-            Some(experiment::Jitter::Normal(sd)) => Jitter::Normal { sd },
-            Some(experiment::Jitter::Uniform(max)) => Jitter::Uniform { max },
-            None => Jitter::None,
-        },
-        ..Direction::default()
-    }
 }

@@ -5,7 +5,9 @@
 // Helpers of tests are tests, and say what they found.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+mod bad_network;
 mod constant_links;
+mod drifting_clocks;
 mod interrupted;
 mod loopback;
 mod lossy_links;

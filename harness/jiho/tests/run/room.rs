@@ -70,6 +70,10 @@ impl Ran {
         table(&self.dir.join("pairs.csv"))
     }
 
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        table(&self.dir.join("steps.csv"))
+    }
+
     pub(crate) fn run_json(&self) -> serde_json::Value {
         json(&self.dir.join("run.json"))
     }
@@ -148,12 +152,23 @@ pub(crate) struct Pair {
     pub(crate) heard: usize,
     pub(crate) ambiguous: usize,
     pub(crate) median_ms: Option<f64>,
+    pub(crate) drift_ppm: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) recorder: String,
+    pub(crate) at_ns: i64,
+    pub(crate) step_ms: f64,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sidecar {
     pub(crate) start_ns: i64,
+    pub(crate) start_error_ns: i64,
     pub(crate) rate: u32,
+    #[serde(default)]
+    pub(crate) rate_skew_ppb: i64,
     pub(crate) samples: u64,
     pub(crate) complete: bool,
 }

@@ -7,11 +7,11 @@ use rand_pcg::Pcg64;
 
 /// One stream of random numbers.
 #[derive(Debug)]
-pub(super) struct Luck(Pcg64);
+pub(crate) struct Luck(Pcg64);
 
 impl Luck {
     /// A stream of its own for every path of numbers: `[world seed, node, direction, purpose]`.
-    pub(super) fn new(path: &[u64]) -> Self {
+    pub(crate) fn new(path: &[u64]) -> Self {
         let mut state = path.iter().fold(0, |state, &part| split_mix(state ^ part));
         let mut seed = <Pcg64 as SeedableRng>::Seed::default();
         for word in seed.chunks_exact_mut(8) {
@@ -22,12 +22,12 @@ impl Luck {
     }
 
     /// Uniform in [0, 1), in steps of 2⁻⁵³.
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Normal with mean 0 and standard deviation 1 (Box and Muller 1958). Always takes two numbers from the stream.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (TAU * self.uniform()).cos()
     }

@@ -26,3 +26,4 @@ pub use impaired::Impaired;
 pub use jitter::{Draws, Empirical, Gamma, Jitter, Wander};
 pub use lane::{Lane, LaneStats, Passage};
 pub use loss::Loss;
+pub(crate) use luck::Luck;

@@ -54,7 +54,7 @@ pub(super) struct Args {
     /// With --render: replace a file that exists.
     #[arg(long, requires = "render")]
     force: bool,
-    /// For an experiment: in virtual time with its links, or in real time over this machine's loopback.
+    /// For an experiment: in virtual time, or in real time over this machine's loopback.
     #[arg(long, value_enum, default_value_t = On::Sim)]
     on: On,
     /// For two WAV files: the channel of the second one to take, from 1 [default: where most is found]
@@ -113,12 +113,7 @@ fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     progress.clear();
     let survey = Survey { recommended: recommend(&families), families };
     survey.keep(&out)?;
-    let mut remarks = Vec::new();
-    if world == World::Loopback && !experiment.links.values().all(|link| *link == Default::default()) {
-        remarks
-            .push("The links of the experiment act with --on sim only: here packets take the kernel's way.".to_owned());
-    }
-    remarks.push(format!("The runs and survey.csv are in {}.", out.display()));
+    let remarks = [format!("The runs and survey.csv are in {}.", out.display())];
     survey.report(&remarks, args.format)
 }
 
