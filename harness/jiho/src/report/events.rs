@@ -101,6 +101,22 @@ impl EventRow {
     }
 }
 
+impl Kind {
+    /// Which change it is a step of, if it is one.
+    pub fn change(self) -> Option<Change> {
+        Some(match self {
+            Self::Join => Change::Join,
+            Self::Leave => Change::Leave,
+            Self::Promote => Change::Promote,
+            Self::Demote => Change::Demote,
+            Self::Mute => Change::Mute,
+            Self::Unmute => Change::Unmute,
+            Self::Remove => Change::Remove,
+            _ => return None,
+        })
+    }
+}
+
 impl From<Change> for Kind {
     fn from(change: Change) -> Self {
         match change {

@@ -6,13 +6,16 @@
 
 pub mod arrivals;
 pub mod breaks;
+pub mod changes;
 pub mod delays;
 pub mod differences;
 pub mod emissions;
 pub mod events;
+pub mod gaps;
 pub mod packets;
 pub mod pairs;
 pub mod run_json;
+pub mod stack;
 pub mod steps;
 pub mod survey;
 pub mod table;
@@ -44,8 +47,10 @@ mod tests {
     use super::delays::DelayRow;
     use super::differences::DifferenceRow;
     use super::emissions::EmissionRow;
+    use super::gaps::GapRow;
     use super::packets::PacketRow;
     use super::pairs::PairRow;
+    use super::stack::StackRow;
     use super::steps::StepRow;
     use super::survey::SurveyRow;
     use super::table::Table;
@@ -100,6 +105,16 @@ mod tests {
                 "run_id rep recorder speaker code kind last_before_ns first_after_ns silence_ns lost_ns step_ns \
                  closure_ns edge_error_ns lag_before_ns lag_after_ns delay_before_ns delay_after_ns steps \
                  slope_percent filled_db",
+            ),
+            (
+                Table::<GapRow>::columns(),
+                "run_id rep event endpoint from_role to_role side commanded_ns last_before_ns first_after_ns silence_ns \
+                 lost_ns repeated_ns first_audio_ns steady_ns resolution_ns kind change subject speaker far_end \
+                 delay_before_ns delay_after_ns steps_sum_ns unexplained_ns",
+            ),
+            (
+                Table::<StackRow>::columns(),
+                "run_id rep change event subject side endpoint speaker order step node detail from_ns to_ns length_ns",
             ),
         ];
         let formats = include_str!("../../../../docs/formats.md");

@@ -120,6 +120,16 @@ impl Folder {
         self.0.join("unrecorded.jsonl")
     }
 
+    /// What changes of roles did to sound.
+    pub fn gaps(&self) -> PathBuf {
+        self.0.join("gaps.csv")
+    }
+
+    /// The steps that silences are made of.
+    pub fn stack(&self) -> PathBuf {
+        self.0.join("stack.csv")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")

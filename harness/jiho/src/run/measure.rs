@@ -14,6 +14,7 @@ use jiho_drivers::sidecar::Sidecar;
 use jiho_proto::codec::CodecConfig;
 use rayon::prelude::*;
 
+use super::changes::{Changes, Stamps};
 use super::codec_bias::{BeepCoding, CodecBias};
 use super::folder::Folder;
 use super::gaps::Gaps;
@@ -39,6 +40,8 @@ pub struct Findings {
     pub speakers: Vec<SpeakerSent>,
     /// Who heard what, speakers first, then by name.
     pub recorders: Vec<RecorderHeard>,
+    /// What changes of roles did, if the run has pilots.
+    pub changes: Changes,
 }
 
 /// What a speaker sent.
@@ -131,6 +134,7 @@ pub fn measure(
     let time_lines = TimeLine::of_all(folders)?;
     let mut speakers = BTreeMap::new();
     let mut paths = Paths::default();
+    let mut stamps = Stamps::default();
     let (mut sidecars, mut unrecorded) = (Vec::new(), Vec::new());
     let mut recorders = BTreeSet::new();
     for (folder, time_line) in folders.iter().zip(&time_lines) {
@@ -141,6 +145,9 @@ pub fn measure(
             }
         }
         paths.add(&folder.packets(), time_line.shift)?;
+        if listening.family == Family::Pilot {
+            stamps.add(folder, time_line.shift)?;
+        }
         let mut once = |sidecar: &mut Sidecar| {
             sidecar.start = sidecar.start + time_line.shift;
             if recorders.insert(sidecar.recorder.clone()) {
@@ -192,7 +199,9 @@ pub fn measure(
         recorders.iter_mut().for_each(|recorder| recorder.flaws.push(doubt.to_owned()));
     }
     recorders.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
-    Ok(Findings { run_id: run_id.to_owned(), rep: 1, family: listening.family, speakers, recorders })
+    let changes = stamps.measure(&speakers, &recorders);
+    recorders.iter_mut().for_each(|recorder| changes.part(&speakers, recorder));
+    Ok(Findings { run_id: run_id.to_owned(), rep: 1, family: listening.family, speakers, recorders, changes })
 }
 
 fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {

@@ -2,6 +2,7 @@
 //! is measured and written out.
 
 pub(crate) mod cast;
+pub mod changes;
 pub mod codec_bias;
 pub mod folder;
 mod gaps;
@@ -28,7 +29,7 @@ use jiho_drivers::media::MediaReport;
 use crate::experiment::Experiment;
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::table::Table;
-use crate::report::{arrivals, breaks, delays, pairs, steps, track};
+use crate::report::{arrivals, breaks, delays, gaps as gap_rows, pairs, stack, steps, track};
 use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept};
@@ -145,6 +146,8 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
     if findings.family == Family::Pilot {
         Table::write(&folder.track(), track::rows(findings))?;
         Table::write(&folder.breaks(), breaks::rows(findings))?;
+        Table::write(&folder.gaps(), gap_rows::rows(findings))?;
+        Table::write(&folder.stack(), stack::rows(findings))?;
     }
     Ok(())
 }

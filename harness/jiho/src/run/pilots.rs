@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiho_analysis::arrivals::{Observation, Recorder, UNKNOWN_CODEC_SD};
 use jiho_analysis::signal::Code;
-use jiho_analysis::track::{Break, Marks, Point, Points, breaks};
-use jiho_analysis::units::{Nanos, SampleClock};
+use jiho_analysis::track::{Break, Marks, Point, Points, Segment, breaks};
+use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::sidecar::Sidecar;
 use jiho_drivers::wav::Reader;
 use jiho_proto::codec::CodecConfig;
@@ -21,8 +21,12 @@ pub struct PilotHeard {
     pub speaker: usize,
     /// The recording's clock.
     pub clock: SampleClock,
+    /// When the recording ends.
+    pub ends: RunTime,
     /// The track, in tenths of a second.
     pub points: Vec<Point>,
+    /// Where it sounds without a break, in order of time.
+    pub segments: Vec<Segment>,
     /// Where it breaks off, in order of time.
     pub breaks: Vec<Break>,
 }
@@ -77,7 +81,9 @@ pub(super) fn track(
     let pilots = codes.iter().enumerate().map(|(speaker, &code)| PilotHeard {
         speaker,
         clock,
+        ends: clock.time(MediaTime(file.samples)),
         points: thinned.remove(&code).unwrap_or_default(),
+        segments: segments.iter().filter(|segment| segment.code == code).copied().collect(),
         breaks: breaks(code, &segments),
     });
     Ok(Heard { pilots: pilots.collect(), file, observations })

@@ -1,0 +1,54 @@
+//! `stack.csv`: one row per step that a silence, or a wait for the first sound, is made of.
+
+use jiho_analysis::metrics::Side;
+use jiho_analysis::roles::{Change, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::run::measure::Findings;
+
+/// A step between the old path's last sample and the new path's first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackRow {
+    run_id: String,
+    rep: u32,
+    change: Option<u32>,
+    event: Change,
+    subject: String,
+    side: Side,
+    /// Whose ear.
+    endpoint: String,
+    speaker: String,
+    /// From 1.
+    order: usize,
+    /// What it ends with, by whose stamp.
+    step: Step,
+    node: String,
+    detail: String,
+    from_ns: i64,
+    to_ns: i64,
+    length_ns: i64,
+}
+
+/// All rows: those of a gap in order of time, the gaps as in `gaps.csv`.
+pub fn rows(findings: &Findings) -> impl Iterator<Item = StackRow> + '_ {
+    findings.changes.gaps.iter().flat_map(move |(gap, stack)| {
+        let change = &findings.changes.changes[gap.change].0;
+        stack.iter().flat_map(|stack| &stack.pieces).enumerate().map(move |(index, piece)| StackRow {
+            run_id: findings.run_id.clone(),
+            rep: findings.rep,
+            change: change.number,
+            event: change.change,
+            subject: change.subject.clone(),
+            side: gap.side,
+            endpoint: gap.recorder.clone(),
+            speaker: gap.speaker.clone(),
+            order: index + 1,
+            step: piece.step,
+            node: piece.node.clone(),
+            detail: piece.detail.clone(),
+            from_ns: piece.from.0,
+            to_ns: piece.to.0,
+            length_ns: piece.length().0,
+        })
+    })
+}
