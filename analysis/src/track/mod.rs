@@ -32,7 +32,6 @@ use crate::signal::{Code, Pilot};
 use crate::units::{Nanos, Rate};
 use input::{EMPHASIS, Input};
 use segment::{Local, Writer, decibels};
-use table::Table;
 use voice::{Voice, Window};
 
 /// A hop: the grain in which a pilot's presence is decided. Two make a block.
@@ -121,7 +120,8 @@ impl Tracker {
         let hz = rate.hz() / input.ratio() as f64;
         let hop = (hz * HOP_SECONDS).round().max(1.0) as usize;
         let voices: Vec<Voice> =
-            codes.par_iter().map(|&code| Voice::new(code, Table::new(code, rate, input.ratio()))).collect();
+            codes.iter().map(|&code| Voice::new(code, table::shared(code, rate, input.ratio()))).collect();
+        voices.par_iter().for_each(|voice| voice.prepare());
         Self {
             hz,
             input,
@@ -172,7 +172,9 @@ impl Tracker {
         let hops = window.sound.len() / window.hop;
         window.rest.extend_from_slice(&window.sound[new * window.hop..hops * window.hop]);
         self.voices.iter_mut().for_each(|voice| voice.extend(window));
-        for _ in 0..SWEEPS {
+        // One voice alone is at its least squares at once.
+        let sweeps = if self.voices.len() > 1 { SWEEPS } else { 1 };
+        for _ in 0..sweeps {
             self.voices.iter_mut().for_each(|voice| voice.cancel(window));
         }
         for voice in &mut self.voices {

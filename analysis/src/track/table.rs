@@ -1,6 +1,7 @@
 //! A pilot as it is compared with a recording: rendered once, at the rate of tracking.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
@@ -39,9 +40,26 @@ struct Coarse {
     inverse: Arc<dyn ComplexToReal<f32>>,
 }
 
+/// A table that several use; the first who looks at it makes it.
+pub(super) type Shared = Arc<LazyLock<Table, Box<dyn FnOnce() -> Table + Send>>>;
+
+/// The pilot of a code, for a recording at `rate` of which one in `ratio` samples is kept: one for all who track it at the
+/// same time, since it takes longer to make than to track a minute with.
+pub(super) fn shared(code: Code, rate: Rate, ratio: usize) -> Shared {
+    type Tables = BTreeMap<(Code, u32, usize), Weak<LazyLock<Table, Box<dyn FnOnce() -> Table + Send>>>>;
+    static TABLES: Mutex<Tables> = Mutex::new(Tables::new());
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    tables.retain(|_, table| table.strong_count() > 0);
+    let key = (code, rate.0, ratio);
+    tables.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let table: Shared = Arc::new(LazyLock::new(Box::new(move || Table::new(code, rate, ratio))));
+        tables.insert(key, Arc::downgrade(&table));
+        table
+    })
+}
+
 impl Table {
-    /// The pilot of a code, for a recording at `rate` of which one in `ratio` samples is kept.
-    pub(super) fn new(code: Code, rate: Rate, ratio: usize) -> Self {
+    fn new(code: Code, rate: Rate, ratio: usize) -> Self {
         let hz = rate.hz() / ratio as f64;
         let period = Pilot::PERIOD.as_secs_f64() * hz;
         let before = (BEFORE_SECONDS * hz) as usize;

@@ -41,9 +41,14 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn of(x: &[f32], s: &[f32], d: &[f32]) -> Self {
-        let sum = |a: &[f32], b: &[f32]| f64::from(dot(a, b));
-        Self { xs: sum(x, s), ss: sum(s, s), xx: sum(x, x), xd: sum(x, d), sd: sum(s, d), dd: sum(d, d) }
+    /// Sets what is of the pilot alone.
+    fn of_pilot(&mut self, s: &[f32], d: &[f32]) {
+        (self.ss, self.sd, self.dd) = (sum(s, s), sum(s, d), sum(d, d));
+    }
+
+    /// Sets what is of the recording too.
+    fn of_recording(&mut self, x: &[f32], s: &[f32], d: &[f32]) {
+        (self.xs, self.xx, self.xd) = (sum(x, s), sum(x, x), sum(x, d));
     }
 
     pub(super) fn add(&mut self, other: &Self, weight: f64) {
@@ -81,6 +86,10 @@ impl Sums {
         let gain = self.gain();
         if gain == 0.0 { 0.0 } else { -(self.xd - gain * self.sd) / (gain * self.dd.max(1e-12)) }
     }
+}
+
+fn sum(a: &[f32], b: &[f32]) -> f64 {
+    f64::from(dot(a, b))
 }
 
 /// One hypothesis, hop by hop over the window.
@@ -164,12 +173,13 @@ impl Trail {
     fn render(&mut self, table: &Table, first: i64, n: usize) {
         let range = n * self.hop..(n + 1) * self.hop;
         let position = (first + range.start as i64) as f64 - self.lags[n];
-        table.at(position, &mut self.pilot[range.clone()], &mut self.slope[range]);
+        table.at(position, &mut self.pilot[range.clone()], &mut self.slope[range.clone()]);
+        self.sums[n].of_pilot(&self.pilot[range.clone()], &self.slope[range]);
     }
 
     fn measure(&mut self, own: &[f32], n: usize) {
         let range = n * self.hop..(n + 1) * self.hop;
-        self.sums[n] = Sums::of(&own[range.clone()], &self.pilot[range.clone()], &self.slope[range]);
+        self.sums[n].of_recording(&own[range.clone()], &self.pilot[range.clone()], &self.slope[range]);
     }
 
     pub(super) fn pilot(&self, n: usize) -> &[f32] {

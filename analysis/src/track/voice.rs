@@ -1,10 +1,11 @@
 //! One code's pilot in a window of the recording: on which trail it is, hop by hop.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::path::likeliest;
 use super::search::{self, Find};
-use super::table::Table;
+use super::table::Shared;
 use super::trail::Trail;
 use crate::signal::Code;
 
@@ -53,7 +54,7 @@ impl Window {
 /// One code's pilot.
 pub(super) struct Voice {
     pub(super) code: Code,
-    pub(super) table: Table,
+    pub(super) table: Shared,
     pub(super) trails: Vec<Trail>,
     /// The trail at each hop of the window.
     pub(super) path: Vec<Option<u32>>,
@@ -69,9 +70,14 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(code: Code, table: Table) -> Self {
+    pub(super) fn new(code: Code, table: Shared) -> Self {
         let (trails, path, added, unused) = Default::default();
         Self { code, table, trails, path, added, last_on: None, unused, next_id: 0, searched: [0; 2] }
+    }
+
+    /// Makes its table, if nobody has yet.
+    pub(super) fn prepare(&self) {
+        LazyLock::force(&self.table);
     }
 
     /// Goes on over new hops as it went on until there.
