@@ -27,7 +27,7 @@ pub enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Moderator: the command has been sent. Joining: the participant begins.
+    /// Moderator: the command has been sent. Joining: the participant begins; leaving: it says goodbye.
     Asked,
     /// Relay: the command has come.
     Commanded,

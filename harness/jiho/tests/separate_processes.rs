@@ -271,3 +271,46 @@ fn two_folders_of_one_name_cannot_belong_to_one_room() {
     let error = measure(&twice, "twice", listening, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("another folder holds a speaker named ana too"), "{error}");
 }
+
+#[test]
+fn a_moderator_commands_from_outside_and_is_told_what_became_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open_with(dir.path(), "--promotion webrtc-dtls12");
+    let ana = room.enter(dir.path(), "ana", "speak --duration 20s");
+    let lena = room.enter(dir.path(), "lena", "hear");
+    let command = |words: &str| Process::jiho(dir.path(), &format!("room {words} --relay {}", room.control)).end();
+    for words in ["promote lena", "mute ana", "unmute ana", "demote ana", "demote lena"] {
+        let ended = command(words);
+        assert!(ended.status.success() && ended.out.starts_with(&format!("{words}: done after ")), "{ended:?}");
+    }
+    for (words, says) in [
+        ("demote lena", "demote lena: lena is in the audience"),
+        ("promote zoe", "nobody named zoe"),
+        ("mute ana --token wrong", "the token is not the room's"),
+    ] {
+        let ended = command(words);
+        assert!(ended.status.code() == Some(1) && ended.err.contains(says), "{ended:?}");
+    }
+    assert!(command("remove lena").status.success());
+    let ended = lena.end();
+    assert!(ended.status.code() == Some(1) && ended.err.contains("removed us from the room"), "{ended:?}");
+    let steps = rows(&dir.path().join("lena").join("events.csv"));
+    let flights = steps.iter().filter(|row| row["step"] == "flight_received" && row["event"] == "promote").count();
+    assert_eq!(flights, 3, "{steps:#?}");
+    ana.interrupt();
+    let relay = room.relay.interrupt();
+    for line in ["change 1: to promote lena is done", "change 4: to demote ana is done", "refused \"moderator\""] {
+        assert!(relay.err.contains(line), "{line:?} is not in {}", relay.err);
+    }
+}
+
+#[test]
+fn an_expired_token_lets_nobody_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open_with(dir.path(), "--token-lifetime 0s");
+    let hear = format!("hear --relay {} --name lena --out lena", room.control);
+    let ended = Process::jiho(dir.path(), &hear).end();
+    assert!(ended.status.code() == Some(1) && ended.err.contains("the token has expired"), "{ended:?}");
+    let relay = room.relay.interrupt();
+    assert!(relay.err.contains("refused \"lena\": the token has expired"), "{}", relay.err);
+}

@@ -44,6 +44,12 @@ impl Outbox {
         self.sends.extend(destinations.iter().map(|to| (*to, start..start + packet.len())));
     }
 
+    /// The next output, if it is a packet: where to, and the packet.
+    pub(crate) fn next_send(&self) -> Option<(SocketAddr, &[u8])> {
+        let (to, range) = self.sends.front().filter(|_| self.notices.is_empty())?;
+        Some((*to, &self.bytes[range.clone()]))
+    }
+
     /// The next output, if there is one.
     pub(crate) fn pop(&mut self) -> Option<Output<'_>> {
         match self.notices.pop_front() {

@@ -1,5 +1,7 @@
 //! The relay: lets people into the room, and passes on what they send.
 
+mod promotion;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -9,9 +11,11 @@ use jiho_proto::codec::CodecConfig;
 use jiho_proto::control::{Join, Joined, Message, Talker};
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::event::Event;
+use jiho_proto::handshake::Promotion;
 use jiho_proto::sdp;
 use jiho_proto::wire::{self, rtp};
 
+use self::promotion::Changes;
 use crate::mesh::Mesh;
 use crate::outbox::Outbox;
 use crate::room::Room;
@@ -29,18 +33,30 @@ pub struct RelayConfig {
     pub media: SocketAddr,
     /// The room's secret. If it is empty nobody is let in.
     pub token: String,
+    /// From when on the token is worth nothing: nobody else is let in, and no more commands are taken.
+    pub token_expires: Option<RunTime>,
     /// What speakers are asked to send.
     pub codec: CodecConfig,
     /// How sound reaches the stage.
     pub stage: Serving,
     /// How sound reaches the audience.
     pub audience: Serving,
+    /// How somebody comes from the audience to the stage.
+    pub promotion: Promotion,
 }
 
 impl RelayConfig {
     /// A relay that forwards to everybody.
     pub fn forwarding(media: SocketAddr, token: String, codec: CodecConfig) -> Self {
-        Self { media, token, codec, stage: Serving::Forward, audience: Serving::Forward }
+        Self {
+            media,
+            token,
+            token_expires: None,
+            codec,
+            stage: Serving::Forward,
+            audience: Serving::Forward,
+            promotion: Promotion::default(),
+        }
     }
 }
 
@@ -58,6 +74,10 @@ pub struct RelayStats {
     pub from_strangers: u64,
     /// From a seat in the audience.
     pub from_listeners: u64,
+    /// From a seat that is muted.
+    pub from_muted: u64,
+    /// Flights of handshakes, which end at the relay.
+    pub flights: u64,
     /// RTCP, which ends at the relay.
     pub rtcp: u64,
     /// Neither RTP nor RTCP.
@@ -81,6 +101,8 @@ pub struct Relay {
     servers: Vec<Server>,
     /// Connections that were refused and are not closed yet.
     refused: BTreeSet<PeerId>,
+    changes: Changes,
+    now: RunTime,
     outbox: Outbox,
     stats: RelayStats,
     stopped: bool,
@@ -98,12 +120,14 @@ impl Relay {
         let meshed = [stage, audience].into_iter().filter(|(_, serving)| *serving == Serving::Mesh);
         let mesh = Mesh::new(config.media, meshed.map(|(role, _)| role).collect());
         Self {
-            room: Room::new(config.media, config.token.clone(), mesh.most_seats()),
+            room: Room::new(config.media, config.token.clone(), config.token_expires, mesh.most_seats()),
             config,
             streams: Streams::default(),
             mesh,
             servers,
             refused: BTreeSet::new(),
+            changes: Changes::default(),
+            now: RunTime::START,
             outbox: Outbox::default(),
             stats: RelayStats::default(),
             stopped: false,
@@ -120,7 +144,7 @@ impl Relay {
             return;
         }
         match message {
-            Message::Join(join) => match self.room.admit(peer, join) {
+            Message::Join(join) => match self.room.admit(now, peer, join) {
                 Ok(()) => self.welcome(now, peer, join),
                 Err(refusal) => self.refuse(now, peer, &join.name, &refusal.to_string()),
             },
@@ -128,10 +152,23 @@ impl Relay {
             Message::Talker(talker) => {
                 // Packets that do not come here cannot tell; a listener has none.
                 if self.room.seat(peer).is_some_and(|seat| seat.role == Role::Speaker) {
+                    self.arrives_elsewhere(now, peer, talker.ssrc);
                     self.begins(peer, talker.ssrc);
                 }
             }
-            Message::Joined(_) | Message::Refused { .. } | Message::Route(_) | Message::Trunk(_) => {
+            Message::Command(command) => self.command(now, peer, command),
+            Message::Offer { number } => self.offered(now, peer, *number),
+            Message::Ready { number, speaks } => self.ready(now, peer, *number, *speaks),
+            Message::Cannot { number, reason } => self.cannot(now, peer, *number, reason),
+            Message::Noted { number } => self.noted(now, peer, *number),
+            Message::Joined(_)
+            | Message::Refused { .. }
+            | Message::Route(_)
+            | Message::Trunk(_)
+            | Message::Outcome(_)
+            | Message::Grant(_)
+            | Message::Answer { .. }
+            | Message::Notice(_) => {
                 let name = self.room.seat(peer).map(|seat| seat.name.clone()).unwrap_or_default();
                 self.refuse(now, peer, &name, "only a relay says that");
             }
@@ -186,12 +223,13 @@ impl Relay {
     fn free_seat(&mut self, now: RunTime, peer: PeerId) {
         if let Some(seat) = self.room.leave(peer) {
             self.streams.release(peer);
+            self.changes_without(now, peer, &seat);
             self.reroute();
             self.outbox.note(now, Event::Left { name: seat.name });
         }
     }
 
-    fn packet(&mut self, from: SocketAddr, data: &[u8]) {
+    fn packet(&mut self, now: RunTime, from: SocketAddr, data: &[u8]) {
         let stats = &mut self.stats;
         stats.received += 1;
         let Some((peer, seat)) = self.room.at(from) else {
@@ -204,6 +242,10 @@ impl Relay {
                 stats.rtcp += 1;
                 return;
             }
+            wire::Kind::Flight => {
+                stats.flights += 1;
+                return self.flight(now, peer, data);
+            }
             _ => None,
         };
         let Some(packet) = packet else {
@@ -214,11 +256,16 @@ impl Relay {
             stats.from_listeners += 1;
             return;
         }
+        if seat.muted {
+            stats.from_muted += 1;
+            return;
+        }
         let ssrc = packet.ssrc();
         if !self.begins(peer, ssrc) {
             self.stats.wrong_stream += 1;
             return;
         }
+        self.arrived(now, peer, ssrc);
         self.stats.forwarded += 1;
         for server in &mut self.servers {
             self.stats.copies += server.packet(ssrc, data, &mut self.outbox) as u64;
@@ -231,9 +278,11 @@ impl Engine for Relay {
         if self.stopped {
             return;
         }
+        self.now = now;
+        self.changes_due(now);
         match input {
             Input::Start | Input::Timer => {}
-            Input::Packet { from, data, .. } => self.packet(from, data),
+            Input::Packet { from, data, .. } => self.packet(now, from, data),
             Input::Control { peer, message } => self.control(now, peer, message),
             Input::ControlClosed { peer, .. } => {
                 self.free_seat(now, peer);
@@ -249,7 +298,8 @@ impl Engine for Relay {
     }
 
     fn poll_output(&mut self) -> Output<'_> {
-        let idle = if self.stopped { Output::Done } else { Output::Wait(None) };
+        self.look_at_next(self.now);
+        let idle = if self.stopped { Output::Done } else { Output::Wait(self.changes.wake_at()) };
         self.outbox.pop().unwrap_or(idle)
     }
 }

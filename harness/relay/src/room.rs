@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use jiho_analysis::arrivals::Role;
+use jiho_analysis::units::RunTime;
 use jiho_proto::control::Join;
 use jiho_proto::engine::PeerId;
 
@@ -18,11 +19,22 @@ pub(crate) struct Seat {
     pub(crate) media: SocketAddr,
     /// Names of the speakers to hear; `None`: all.
     subscribe: Option<BTreeSet<String>>,
+    /// Whether media is sent to the seat: not between two paths.
+    pub(crate) open: bool,
+    /// Whether a moderator wants nothing of what it sends to be heard.
+    pub(crate) muted: bool,
+    /// Names of speakers that the seat is not ready to hear: it has not said so yet.
+    pub(crate) awaits: BTreeSet<String>,
 }
 
 impl Seat {
     /// Whether the seat is to be sent what the speaker of this name says. Nobody is sent their own voice.
     pub(crate) fn hears(&self, speaker: &str) -> bool {
+        self.open && self.wants(speaker) && !self.awaits.contains(speaker)
+    }
+
+    /// Whether the seat is to be sent what the speaker of this name says, once it is ready for it.
+    pub(crate) fn wants(&self, speaker: &str) -> bool {
         let wanted = self.subscribe.as_ref().is_none_or(|names| names.contains(speaker));
         wanted && speaker != self.name
     }
@@ -33,6 +45,8 @@ impl Seat {
 pub(crate) enum Refusal {
     #[error("the token is not the room's")]
     Token,
+    #[error("the token has expired: nobody else is let in")]
+    Expired,
     #[error(transparent)]
     Name(#[from] NameError),
     #[error("somebody named {0} is in the room already")]
@@ -51,6 +65,8 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct Room {
     token: String,
+    /// From when on the token is worth nothing.
+    token_expires: Option<RunTime>,
     /// The relay's own address, which no seat can have.
     media: SocketAddr,
     most: usize,
@@ -59,16 +75,25 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// A room of at most so many seats that lets in whoever knows `token`, or nobody if it is empty.
-    pub(crate) fn new(media: SocketAddr, token: String, most: usize) -> Self {
-        Self { token, media, most, seats: BTreeMap::new(), addresses: BTreeMap::new() }
+    /// A room of at most so many seats that lets in whoever knows `token` before it expires, or nobody if it is empty.
+    pub(crate) fn new(media: SocketAddr, token: String, token_expires: Option<RunTime>, most: usize) -> Self {
+        Self { token, token_expires, media, most, seats: BTreeMap::new(), addresses: BTreeMap::new() }
+    }
+
+    /// Whether somebody with this token may do anything at all.
+    pub(crate) fn allows(&self, now: RunTime, token: &str) -> Result<(), Refusal> {
+        if self.token.is_empty() || token != self.token {
+            return Err(Refusal::Token);
+        }
+        if self.token_expires.is_some_and(|expires| expires <= now) {
+            return Err(Refusal::Expired);
+        }
+        Ok(())
     }
 
     /// Grants a seat, or says why not.
-    pub(crate) fn admit(&mut self, peer: PeerId, join: &Join) -> Result<(), Refusal> {
-        if self.token.is_empty() || join.token != self.token {
-            return Err(Refusal::Token);
-        }
+    pub(crate) fn admit(&mut self, now: RunTime, peer: PeerId, join: &Join) -> Result<(), Refusal> {
+        self.allows(now, &join.token)?;
         if self.seats.contains_key(&peer) {
             return Err(Refusal::Seated);
         }
@@ -86,7 +111,15 @@ impl Room {
             return Err(Refusal::AddressTaken(join.media));
         }
         let subscribe = join.subscribe.as_ref().map(|names| names.iter().cloned().collect());
-        let seat = Seat { name: join.name.clone(), role: join.role, media: join.media, subscribe };
+        let seat = Seat {
+            name: join.name.clone(),
+            role: join.role,
+            media: join.media,
+            subscribe,
+            open: true,
+            muted: false,
+            awaits: BTreeSet::new(),
+        };
         self.addresses.insert(seat.media, peer);
         self.seats.insert(peer, seat);
         Ok(())
@@ -107,6 +140,24 @@ impl Room {
 
     pub(crate) fn seat(&self, peer: PeerId) -> Option<&Seat> {
         self.seats.get(&peer)
+    }
+
+    pub(crate) fn seat_mut(&mut self, peer: PeerId) -> Option<&mut Seat> {
+        self.seats.get_mut(&peer)
+    }
+
+    /// Nobody is sent what this speaker says before they are ready for it.
+    pub(crate) fn let_wait_for(&mut self, speaker: &str) {
+        for seat in self.seats.values_mut().filter(|seat| seat.wants(speaker)) {
+            seat.awaits.insert(speaker.to_owned());
+        }
+    }
+
+    /// This speaker's stream is gone.
+    pub(crate) fn forget_waiting_for(&mut self, speaker: &str) {
+        for seat in self.seats.values_mut() {
+            seat.awaits.remove(speaker);
+        }
     }
 
     pub(crate) fn seats(&self) -> impl Iterator<Item = (PeerId, &Seat)> {

@@ -259,6 +259,9 @@ mod tests {
             received: Some(at(received)),
             played: Some(at(played)),
             action: PlayoutAction::Played,
+            decision: None,
+            step_samples: 0,
+            target: None,
         };
         records.event(at(20_000), Event::Playout(playout(20_000, 20_040))).unwrap();
         let kept = shelf.0.lock().unwrap().clone();

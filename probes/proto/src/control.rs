@@ -5,11 +5,19 @@
 //! connection gives it up. The relay announces speakers' streams by [`Message::Talker`]. Media goes to and comes from
 //! [`Joined::media`] until [`Message::Route`] says otherwise. Between two relays of a cascade the lower one is the
 //! client, and says [`Message::Trunk`] in place of *join*.
+//!
+//! A change of role: a moderator, who needs no seat, says [`Message::Command`]; the relay tells the client by
+//! [`Message::Grant`]; a client that is promoted by a profile that negotiates, or demoted, says [`Message::Offer`] and
+//! hears [`Message::Answer`]; it says [`Message::Ready`] when all is done at its side. Everybody who is to hear it is
+//! told by [`Message::Notice`] and says [`Message::Noted`]. The moderator is told by [`Message::Outcome`].
 
 use std::net::SocketAddr;
 
 use jiho_analysis::arrivals::Role;
+use jiho_analysis::roles::Change;
 use serde::{Deserialize, Serialize};
+
+use crate::handshake::Promotion;
 
 /// The longest line that is read; a longer one ends the connection.
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
@@ -36,6 +44,119 @@ pub enum Message {
     Trunk(Trunk),
     /// Client to relay: I am going.
     Leave,
+    /// Moderator to relay: change somebody's role. Needs no seat.
+    Command(Command),
+    /// Relay to moderator: what became of a command.
+    Outcome(Outcome),
+    /// Relay to client: your role changes.
+    Grant(Grant),
+    /// Client to relay: what I can do on the new path; promotions that negotiate begin with it, and demotions.
+    Offer {
+        /// [`Grant::number`].
+        number: u32,
+    },
+    /// Relay to client: agreed.
+    Answer {
+        /// [`Grant::number`].
+        number: u32,
+    },
+    /// Client to relay: done what was granted.
+    Ready {
+        /// [`Grant::number`].
+        number: u32,
+        /// Whether packets follow.
+        speaks: bool,
+    },
+    /// Client to relay: what was granted cannot be done.
+    Cannot {
+        /// [`Grant::number`].
+        number: u32,
+        /// In words.
+        reason: String,
+    },
+    /// Relay to client: this speaker is to be heard from now on.
+    Notice(Notice),
+    /// Client to relay: ready to hear who was named in the notice of this number.
+    Noted {
+        /// [`Notice::number`].
+        number: u32,
+    },
+}
+
+/// A moderator's wish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The room's secret.
+    pub token: String,
+    /// What is wanted.
+    pub action: Action,
+}
+
+/// What a moderator may want of somebody, by the name in the room.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// From the audience to the stage.
+    Promote(String),
+    /// From the stage to the audience.
+    Demote(String),
+    /// Send no more.
+    Mute(String),
+    /// Send again.
+    Unmute(String),
+    /// Out of the room.
+    Remove(String),
+}
+
+impl Action {
+    /// The action as a change, and whom it is about.
+    pub fn parts(&self) -> (Change, &str) {
+        match self {
+            Self::Promote(name) => (Change::Promote, name),
+            Self::Demote(name) => (Change::Demote, name),
+            Self::Mute(name) => (Change::Mute, name),
+            Self::Unmute(name) => (Change::Unmute, name),
+            Self::Remove(name) => (Change::Remove, name),
+        }
+    }
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The command's action.
+    pub action: Action,
+    /// The relay's number for the change; absent if it was not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Why it came to nothing; absent: it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// A change of the client's role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The relay's number for the change, from 1.
+    pub number: u32,
+    /// To what.
+    pub change: Change,
+    /// How the client comes to the stage, or has come.
+    pub promotion: Promotion,
+}
+
+/// Somebody's stream that is to be heard because of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The relay's number for the change.
+    pub number: u32,
+    /// Which change.
+    pub change: Change,
+    /// Whose stream.
+    pub name: String,
+    /// The stream's identifier in RTP.
+    pub ssrc: u32,
 }
 
 /// A request for a seat.
@@ -121,7 +242,7 @@ impl Message {
                 vec![media]
             }
             Self::Route(Route { send_to, hear_from }) => send_to.iter_mut().chain(hear_from).collect(),
-            Self::Refused { .. } | Self::Talker(_) | Self::Leave => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -136,9 +257,18 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use jiho_analysis::units::Nanos;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::handshake::Profile;
+
+    #[test]
+    fn a_command_written_by_hand_is_understood() {
+        let line = br#"{"command":{"token":"t","action":{"promote":"lena"}}}"#;
+        let action = Action::Promote("lena".to_owned());
+        assert_eq!(Message::from_line(line).unwrap(), Message::Command(Command { token: "t".to_owned(), action }));
+    }
 
     #[test]
     fn a_join_written_by_hand_is_understood() {
@@ -178,6 +308,39 @@ mod tests {
                 .prop_map(|(send_to, hear_from)| Message::Route(Route { send_to, hear_from })),
             (".*", address()).prop_map(|(token, media)| Message::Trunk(Trunk { token, media })),
             Just(Message::Leave),
+            role_message(),
+        ]
+    }
+
+    fn role_message() -> impl Strategy<Value = Message> {
+        let action = prop_oneof![
+            ".*".prop_map(Action::Promote),
+            ".*".prop_map(Action::Demote),
+            ".*".prop_map(Action::Mute),
+            ".*".prop_map(Action::Unmute),
+            ".*".prop_map(Action::Remove),
+        ];
+        let promotion = (0..Profile::ALL.len(), any::<bool>(), 0..10_000i64).prop_map(|(profile, overlap, millis)| {
+            let device_restart = Nanos::from_millis(millis);
+            Promotion { overlap, device_restart, ..Promotion::of(Profile::ALL[profile]) }
+        });
+        prop_oneof![
+            (".*", action.clone()).prop_map(|(token, action)| Message::Command(Command { token, action })),
+            (action, any::<Option<u32>>(), prop::option::of(".*"))
+                .prop_map(|(action, number, refused)| Message::Outcome(Outcome { action, number, refused })),
+            (any::<u32>(), promotion).prop_map(|(number, promotion)| Message::Grant(Grant {
+                number,
+                change: Change::Promote,
+                promotion
+            })),
+            any::<u32>().prop_map(|number| Message::Offer { number }),
+            any::<u32>().prop_map(|number| Message::Answer { number }),
+            any::<(u32, bool)>().prop_map(|(number, speaks)| Message::Ready { number, speaks }),
+            (any::<u32>(), ".*").prop_map(|(number, reason)| Message::Cannot { number, reason }),
+            (any::<u32>(), ".*", any::<u32>()).prop_map(|(number, name, ssrc)| {
+                Message::Notice(Notice { number, change: Change::Unmute, name, ssrc })
+            }),
+            any::<u32>().prop_map(|number| Message::Noted { number }),
         ]
     }
 

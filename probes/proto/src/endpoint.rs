@@ -1,5 +1,7 @@
 //! A client: joins a room, speaks into it if it has a mouth, and hears it.
 
+mod role;
+
 use std::net::SocketAddr;
 
 use jiho_analysis::arrivals::Role;
@@ -15,6 +17,7 @@ use crate::outbox::Outbox;
 use crate::playout::PlayoutPolicy;
 use crate::speaker::{Mouth, Speaker, StreamMarks};
 use crate::wire::{self, rtp};
+use role::Roles;
 
 /// What an endpoint is.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub struct EndpointConfig {
     pub card: SoundCard,
     /// From [`Input::Start`] to the ear's sample 0: sound cards do not start in step.
     pub ear_phase: Nanos,
-    /// What a speaker speaks with.
+    /// What a speaker speaks with, or a listener that is promoted.
     pub mouth: Option<MouthConfig>,
 }
 
@@ -57,7 +60,8 @@ pub struct MouthConfig {
     pub mouth: Box<dyn Mouth>,
 }
 
-/// A client of a room: a speaker if it has a mouth, and in any case a listener.
+/// A client of a room: a speaker if it has a mouth, and in any case a listener. The mouth of somebody in the audience
+/// opens when the relay promotes them.
 ///
 /// The ear opens at [`Input::Start`] and plays silence until there is something to hear; the mouth opens when the relay
 /// has let us in. Media goes to and is taken from the relay's address only, until the relay names others
@@ -78,6 +82,7 @@ pub struct Endpoint {
     route: Route,
     speaker: Option<Speaker>,
     listener: Option<Listener>,
+    roles: Roles,
     out: Outbox,
     done: bool,
 }
@@ -98,6 +103,7 @@ impl Endpoint {
             route: Route { send_to: Vec::new(), hear_from: Vec::new() },
             speaker: None,
             listener: None,
+            roles: Roles::default(),
             out: Outbox::default(),
             done: false,
         })
@@ -107,6 +113,7 @@ impl Endpoint {
         let listener = Listener::new(self.card, now + self.ear_phase, self.codec, self.playout);
         self.out.event(now, Event::EarOpened { clock: listener.clock() });
         self.listener = Some(listener);
+        self.comes(now);
         self.out.control(PeerId::RELAY, Message::Join(self.join.clone()));
     }
 
@@ -125,20 +132,35 @@ impl Endpoint {
         self.relay = Some(joined.media);
         self.route = Route { send_to: vec![joined.media], hear_from: vec![joined.media] };
         self.out.event(now, Event::Joined);
-        if let Some((MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth }, encoder)) = self.mouth.take()
-        {
-            let marks = StreamMarks { ssrc, payload_type: ours, first_sequence, first_timestamp };
-            let speaker = Speaker::new(mouth, self.codec, encoder, self.card, now + phase, marks);
-            self.out.event(now, Event::MouthOpened { clock: speaker.clock(), ssrc });
-            self.speaker = Some(speaker);
+        if self.join.role == Role::Speaker {
+            self.begin_to_speak(now, now);
+        }
+        self.came(now);
+    }
+
+    /// Opens the mouth, if there is one: its sample 0 is captured its phase after `from`.
+    fn begin_to_speak(&mut self, now: RunTime, from: RunTime) {
+        let Some((config, encoder)) = self.mouth.take() else { return };
+        let MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth } = config;
+        let marks = StreamMarks { ssrc, payload_type: self.codec.payload_type(), first_sequence, first_timestamp };
+        let speaker = Speaker::new(mouth, self.codec, encoder, self.card, from + phase, marks);
+        self.out.event(now, Event::MouthOpened { clock: speaker.clock(), ssrc });
+        self.speaker = Some(speaker);
+        self.tell_of_stream();
+    }
+
+    fn reroute(&mut self, route: &Route) {
+        if self.relay.is_some() {
+            self.route = route.clone();
+            self.tell_of_stream();
         }
     }
 
     /// Where a speaker's packets do not pass the relay, the relay learns of the stream in words.
-    fn reroute(&mut self, route: &Route) {
-        let Some(relay) = self.relay else { return };
-        self.route = route.clone();
-        if let Some(speaker) = self.speaker.as_ref().filter(|_| !route.send_to.contains(&relay)) {
+    fn tell_of_stream(&mut self) {
+        if let (Some(speaker), Some(relay)) = (&self.speaker, &self.relay)
+            && !self.route.send_to.contains(relay)
+        {
             let talker = Talker { name: self.join.name.clone(), ssrc: speaker.ssrc() };
             self.out.control(PeerId::RELAY, Message::Talker(talker));
         }
@@ -152,19 +174,34 @@ impl Endpoint {
                 self.out.event(now, Event::Talker { name: talker.name.clone(), ssrc: talker.ssrc });
             }
             Message::Route(route) => self.reroute(route),
-            // These go to relays.
-            Message::Join(_) | Message::Trunk(_) | Message::Leave => {}
+            Message::Grant(grant) => self.granted(now, grant),
+            Message::Answer { number } => self.answered(now, *number),
+            Message::Notice(notice) => self.noticed(now, notice),
+            // These go to relays and to moderators.
+            Message::Join(_)
+            | Message::Trunk(_)
+            | Message::Leave
+            | Message::Command(_)
+            | Message::Outcome(_)
+            | Message::Offer { .. }
+            | Message::Ready { .. }
+            | Message::Cannot { .. }
+            | Message::Noted { .. } => {}
         }
     }
 
-    fn packet(&mut self, from: SocketAddr, received: RunTime, data: &[u8]) {
+    fn packet(&mut self, now: RunTime, from: SocketAddr, received: RunTime, data: &[u8]) {
         let Some(listener) = &mut self.listener else { return };
         listener.play_while(|deadline| deadline < received, &mut self.out);
-        if !self.route.hear_from.contains(&from) || wire::classify(data) != wire::Kind::Rtp {
-            return;
-        }
-        if let Ok(packet) = rtp::Packet::new_checked(data) {
-            listener.packet(&packet, received, data.len(), &mut self.out);
+        match wire::classify(data) {
+            wire::Kind::Flight => self.flight(now, from, data),
+            wire::Kind::Rtp if self.roles.hears() && self.route.hear_from.contains(&from) => {
+                if let Ok(packet) = rtp::Packet::new_checked(data) {
+                    self.roles.packet(received, &packet, &mut self.out);
+                    listener.packet(&packet, received, data.len(), &mut self.out);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -184,12 +221,14 @@ impl Endpoint {
 
     fn fail(&mut self, now: RunTime, reason: String) {
         self.play_until(now);
+        self.change_ends(now, &reason);
         self.out.event(now, Event::Failed { reason });
         self.done = true;
     }
 
     fn stop(&mut self, now: RunTime) {
         self.play_until(now);
+        self.leaves(now);
         self.out.control(PeerId::RELAY, Message::Leave);
         self.done = true;
     }
@@ -197,7 +236,7 @@ impl Endpoint {
     fn wake_at(&self) -> Option<RunTime> {
         let ear = self.listener.as_ref().map(Listener::deadline);
         let mouth = self.speaker.as_ref().map(Speaker::due);
-        ear.into_iter().chain(mouth).min()
+        ear.into_iter().chain(mouth).chain(self.roles.wake_at()).min()
     }
 }
 
@@ -206,6 +245,7 @@ impl Engine for Endpoint {
         self.out.reclaim();
         if !self.done {
             self.send_due(now);
+            self.changes_due(now);
         }
         if self.done {
             return;
@@ -213,7 +253,7 @@ impl Engine for Endpoint {
         match input {
             Input::Start => self.start(now),
             Input::Timer => self.play_until(now),
-            Input::Packet { from, received, data } => self.packet(from, received, data),
+            Input::Packet { from, received, data } => self.packet(now, from, received, data),
             Input::Control { message, .. } => self.control(now, message),
             Input::ControlClosed { reason, .. } => {
                 self.fail(now, format!("the connection to the relay is gone: {reason}"));
@@ -223,6 +263,7 @@ impl Engine for Endpoint {
     }
 
     fn poll_output(&mut self) -> Output<'_> {
+        self.roles.look_at_next(&self.join.name, &mut self.out);
         let wait = if self.done { Output::Done } else { Output::Wait(self.wake_at()) };
         self.out.fetch().unwrap_or(wait)
     }

@@ -59,6 +59,11 @@ impl Listener {
         }
     }
 
+    /// Lets go of all jitter buffers with what waits in them: the next packet of each stream begins anew.
+    pub(crate) fn forget_streams(&mut self) {
+        self.streams.clear();
+    }
+
     /// Takes a packet; all deadlines before `received` must have been played.
     pub(crate) fn packet(&mut self, packet: &rtp::Packet<'_>, received: RunTime, size_bytes: usize, out: &mut Outbox) {
         let arrival = Arrival::new(packet, received, size_bytes);

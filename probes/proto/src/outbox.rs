@@ -57,6 +57,14 @@ impl Outbox {
         self.queue.push_back(Item::Event { at, event });
     }
 
+    /// The oldest thing that was put in, if it is an event.
+    pub(crate) fn next_event(&self) -> Option<(RunTime, &Event)> {
+        match self.queue.front()? {
+            Item::Event { at, event } => Some((*at, event)),
+            _ => None,
+        }
+    }
+
     /// The oldest thing that was put in.
     pub(crate) fn fetch(&mut self) -> Option<Output<'_>> {
         Some(match self.queue.pop_front()? {

@@ -52,6 +52,7 @@ pub(crate) struct Speaker {
     frames: i64,
     packets_sent: i64,
     paused: bool,
+    muted: bool,
     frame: [f32; FRAME_SAMPLES],
     payload: Vec<u8>,
 }
@@ -67,7 +68,19 @@ impl Speaker {
         marks: StreamMarks,
     ) -> Self {
         let (clock, frame, payload) = (card.clock(start), [0.0; FRAME_SAMPLES], Vec::new());
-        Self { mouth, codec, encoder, card, clock, marks, frames: 0, packets_sent: 0, paused: true, frame, payload }
+        let (frames, packets_sent, paused, muted) = (0, 0, true, false);
+        Self { mouth, codec, encoder, card, clock, marks, frames, packets_sent, paused, muted, frame, payload }
+    }
+
+    /// Goes on capturing and sends nothing; false: it did so already.
+    pub(crate) fn pause(&mut self) -> bool {
+        !std::mem::replace(&mut self.muted, true)
+    }
+
+    /// Sends again, as the same stream: from which sample on.
+    pub(crate) fn resume(&mut self) -> MediaTime {
+        self.muted = false;
+        self.position()
     }
 
     /// Maps media time of what it sends to run time.
@@ -96,6 +109,11 @@ impl Speaker {
     fn send_frame(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), CodecError> {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
+        if self.muted {
+            self.frames += 1;
+            self.paused = true;
+            return Ok(());
+        }
         self.encoder.encode(&self.frame, &mut self.payload)?;
         self.frames += 1;
         // The first of a pause tells the decoder; the rest are not sent, as WebRTC has it (RFC 7587, section 3.1.3).

@@ -136,7 +136,12 @@ fn architecture(architecture: &Architecture) -> &'static str {
 }
 
 fn expected(experiment: &Experiment) -> String {
-    let beeps: usize = experiment.programmes(RunTime::START).iter().map(|programme| programme.emissions().len()).sum();
+    let beeps: usize = experiment
+        .programmes(RunTime::START)
+        .iter()
+        .take(experiment.speakers.len())
+        .map(|programme| programme.emissions().len())
+        .sum();
     let others = experiment.speakers.len() - 1 + experiment.listeners.len();
     format!("{}, each at {}: {}", counted(beeps, "beep"), counted(others, "ear"), counted(beeps * others, "delay"))
 }

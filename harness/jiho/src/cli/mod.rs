@@ -10,6 +10,7 @@ mod findings;
 mod hear;
 mod init;
 mod join;
+mod moderate;
 mod relay;
 mod room;
 mod run;
@@ -54,6 +55,7 @@ enum Verb {
     Speak(speak::Args),
     Hear(hear::Args),
     Join(join::Args),
+    Room(moderate::Args),
     Analyze(analyze::Args),
     Track(track::Args),
     Align(align::Args),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),
         Verb::Join(args) => join::run(args),
+        Verb::Room(args) => moderate::run(args),
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
+use jiho_analysis::units::Nanos;
 use jiho_drivers::udp::Traffic;
+use jiho_proto::handshake::{self, Promotion};
 use jiho_relay::{RelayStats, Serving};
 
 use super::print;
 use super::room::{CodecArgs, TokenArgs};
 use crate::exit::Exit;
+use crate::experiment::parse_duration;
 use crate::live::relay::{self, Settings};
 
 /// Run the reference relay until Ctrl-C.
@@ -43,6 +46,39 @@ pub(super) struct Args {
     /// How sound reaches the audience.
     #[arg(long, value_enum, default_value_t)]
     audience: Architecture,
+    /// How long the token lets people in and takes commands, with its unit [default: for good]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    token_lifetime: Option<Nanos>,
+    /// What is exchanged before somebody who is promoted is on the stage.
+    #[arg(long, value_enum, default_value_t)]
+    promotion: Profile,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Profile {
+    /// Nothing: all is kept ready.
+    #[default]
+    Warm,
+    /// A further transport: a cookie and keys.
+    SecondTransport,
+    /// As WebRTC with DTLS 1.2.
+    WebrtcDtls12,
+    /// As WebRTC with DTLS 1.3.
+    WebrtcDtls13,
+    /// From a delayed path to the live one.
+    TierSwitch,
+}
+
+impl Profile {
+    fn promotion(self) -> Promotion {
+        Promotion::of(match self {
+            Self::Warm => handshake::Profile::Warm,
+            Self::SecondTransport => handshake::Profile::SecondTransport,
+            Self::WebrtcDtls12 => handshake::Profile::WebrtcDtls12,
+            Self::WebrtcDtls13 => handshake::Profile::WebrtcDtls13,
+            Self::TierSwitch => handshake::Profile::TierSwitch,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -64,23 +100,36 @@ impl Architecture {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { control, media, token, codec, stage, audience } = args;
+    let Args { control, media, token, codec, stage, audience, token_lifetime, promotion } = args;
     let (stage, audience) = (stage.serving(), audience.serving());
-    let settings = Settings { control, media, token: token.token, codec: codec.config(), stage, audience };
+    let (token, codec, promotion) = (token.token, codec.config(), promotion.promotion());
+    let settings = Settings { control, media, token, token_lifetime, codec, stage, audience, promotion };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;
     Ok(Exit::Done)
 }
 
 fn text(stats: &RelayStats, traffic: &Traffic) -> String {
-    let RelayStats { received, forwarded, copies, from_strangers, from_listeners, rtcp, malformed, wrong_stream } =
-        *stats;
+    let RelayStats {
+        received,
+        forwarded,
+        copies,
+        from_strangers,
+        from_listeners,
+        from_muted,
+        flights,
+        rtcp,
+        malformed,
+        wrong_stream,
+    } = *stats;
     let Traffic { send_errors, oversized, overflowed, .. } = *traffic;
     [
         ("received", received, ""),
         ("  forwarded", forwarded, ""),
         ("  from strangers", from_strangers, "no seat has that address"),
         ("  from listeners", from_listeners, "only speakers are forwarded"),
+        ("  from the muted", from_muted, "a moderator wants them silent"),
+        ("  handshakes", flights, "of promotions"),
         ("  RTCP", rtcp, "ends at the relay"),
         ("  malformed", malformed, "neither RTP nor RTCP"),
         ("  wrong stream", wrong_stream, "another seat's SSRC, or one too many"),

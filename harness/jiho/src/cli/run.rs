@@ -16,8 +16,8 @@ use crate::run::{self, Outcome, Progress, World};
 /// Run an experiment, and say how late everybody heard everybody.
 ///
 /// Every ear is recorded, every speaker's signal is found in every recording, and all of it is kept in the run's
-/// folder: recordings with sidecars, emissions.csv, packets.csv, arrivals.csv, delays.csv, pairs.csv, steps.csv,
-/// run.json, and the experiment as given and as effective.
+/// folder: recordings with sidecars, emissions.csv, packets.csv, events.csv, arrivals.csv, delays.csv, pairs.csv,
+/// steps.csv, run.json, and the experiment as given and as effective.
 ///
 /// Ctrl-C once ends the run early and measures what was heard; twice leaves at once.
 #[derive(Debug, clap::Args)]

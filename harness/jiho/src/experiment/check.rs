@@ -1,5 +1,7 @@
 //! What one key alone cannot tell: names that must be unique or must exist, times that must fit together.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -37,7 +39,12 @@ pub(super) fn check(
 ) -> Result<Experiment, Vec<Problem>> {
     let mut check = Check { text, problems: Vec::new() };
     let root = Place::root(table);
-    let codes = check.codes(&file.speaker, &root.key("speaker"));
+    let promoted = events::promoted(&file);
+    let mut codes = check.codes(&file, &promoted, &root).into_iter();
+    check.silent_codes(&file, &promoted, &root.key("listener"));
+    let promoted: Vec<String> = promoted.into_iter().map(str::to_owned).collect();
+    let events = check.events(&file, &root);
+    check.promotion(&file, &root);
     check.names(&file, &root);
     check.crowds(&file.listener, &root.key("listener"));
     check.recordings(&file, &root);
@@ -53,7 +60,7 @@ pub(super) fn check(
     let speakers: Vec<Speaker> = file
         .speaker
         .into_iter()
-        .zip(codes)
+        .zip(codes.by_ref())
         .enumerate()
         .map(|(n, (SpeakerEntry { name, link, host, playout, .. }, code))| Speaker {
             name,
@@ -63,7 +70,7 @@ pub(super) fn check(
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
         .collect();
-    let listeners: Vec<Listener> = file
+    let mut listeners: Vec<Listener> = file
         .listener
         .into_iter()
         .enumerate()
@@ -73,10 +80,18 @@ pub(super) fn check(
             let link = check.link_name(link, &links, &root.key("listener").index(n));
             let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
-            let named = move |name| Listener { name, link: link.clone(), host: host.clone(), playout: playout.clone() };
-            names.into_iter().map(named)
+            names.into_iter().map(move |name| Listener {
+                name,
+                code: None,
+                link: link.clone(),
+                host: host.clone(),
+                playout: playout.clone(),
+            })
         })
         .collect();
+    for listener in listeners.iter_mut().filter(|listener| promoted.contains(&listener.name)) {
+        listener.code = codes.next();
+    }
     check.relay(&file.relay, &links, &root.key("relay"));
     let experiment = Experiment {
         name: file.name.unwrap_or_else(|| name_from(origin)),
@@ -86,10 +101,12 @@ pub(super) fn check(
         stage: file.stage,
         audience: file.audience,
         relay: file.relay,
+        promotion: file.promotion,
         links,
         hosts,
         speakers,
         listeners,
+        events,
     };
     check.drain(&experiment, &root.key("run").key("drain"));
     check.problems.sort_by_key(|problem| problem.spot.as_ref().map(|spot| (spot.line, spot.column)));
@@ -107,25 +124,33 @@ impl Check<'_> {
         self.problems.push(Problem { message, mend: Some(mend.to_owned()), spot });
     }
 
-    /// The codes asked for, and the lowest free ones for speakers that ask for none.
-    fn codes(&mut self, speakers: &[SpeakerEntry], place: &Place<'_>) -> Vec<Code> {
+    /// The codes asked for, and the lowest free ones for those who ask for none: speakers first, then the listeners who
+    /// are promoted.
+    fn codes(&mut self, file: &File, promoted: &[&str], root: &Place<'_>) -> Vec<Code> {
         let most = usize::from(Code::COUNT);
-        if speakers.is_empty() {
-            self.problem(place, "there is no speaker".to_owned(), "add one: [[speaker]] with name = \"ana\"");
+        let speakers = file.speaker.iter().enumerate().map(|(n, speaker)| (speaker.code, root.key("speaker").index(n)));
+        let listeners = file.listener.iter().enumerate().flat_map(|(n, entry)| {
+            let speaking = entry.names().into_iter().filter(|name| promoted.contains(&name.as_str()));
+            speaking.map(move |_| (entry.code, root.key("listener").index(n)))
+        });
+        let all: Vec<(Option<u32>, Place<'_>)> = speakers.chain(listeners).collect();
+        if file.speaker.is_empty() {
+            let mend = "add one: [[speaker]] with name = \"ana\"";
+            self.problem(&root.key("speaker"), "there is no speaker".to_owned(), mend);
         }
-        if speakers.len() > most {
-            let message = format!("there are {} speakers, and only {most} codes to tell them apart", speakers.len());
-            self.problem(&place.index(most), message, &format!("leave out all but {most}"));
+        if let Some((_, place)) = all.get(most) {
+            let message = format!("there are {} speakers, and only {most} codes to tell them apart", all.len());
+            self.problem(place, message, &format!("leave out all but {most}"));
             return Vec::new();
         }
         let mut free: BTreeSet<Code> = Code::all().collect();
         let mut asked = Vec::new();
-        for (n, speaker) in speakers.iter().enumerate() {
-            let place = place.index(n).key("code");
-            let code = speaker.code.map(|number| u8::try_from(number).ok().and_then(Code::new));
+        for (given, place) in all {
+            let place = place.key("code");
+            let code = given.map(|number| u8::try_from(number).ok().and_then(Code::new));
             match code {
                 Some(None) => {
-                    let message = format!("there is no code {}", speaker.code.unwrap_or_default());
+                    let message = format!("there is no code {}", given.unwrap_or_default());
                     self.problem(&place, message, &format!("codes go from 0 to {}", most - 1));
                 }
                 Some(Some(code)) if !free.remove(&code) => {

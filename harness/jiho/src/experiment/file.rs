@@ -10,6 +10,7 @@ use super::link::{Bottleneck, Jitter, Loss, Outage, RouteChange};
 use super::one_of;
 use super::parts::{Media, Run, Signal};
 use super::playout::Playout;
+use super::roles::PromotionPart;
 use super::serving::{Architecture, RelayPart};
 use super::text::{Percent, duration};
 
@@ -39,6 +40,24 @@ pub(super) struct File {
     pub(super) speaker: Vec<SpeakerEntry>,
     #[serde(default)]
     pub(super) listener: Vec<ListenerEntry>,
+    #[serde(default)]
+    pub(super) event: Vec<EventEntry>,
+    #[serde(default, deserialize_with = "one_of::deserialize")]
+    pub(super) promotion: PromotionPart,
+}
+
+/// One of the names is given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventEntry {
+    #[serde(with = "duration")]
+    pub(super) at: Nanos,
+    pub(super) join: Option<String>,
+    pub(super) leave: Option<String>,
+    pub(super) promote: Option<String>,
+    pub(super) demote: Option<String>,
+    pub(super) mute: Option<String>,
+    pub(super) unmute: Option<String>,
 }
 
 /// Both directions at once; `up` and `down` override single fields.
@@ -136,6 +155,7 @@ pub(super) struct ListenerEntry {
     pub(super) name: String,
     /// So many, named `NAME-1`, `NAME-2` and so on; absent: one of that very name.
     pub(super) count: Option<u32>,
+    pub(super) code: Option<u32>,
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]

@@ -15,6 +15,7 @@ mod one_of;
 mod parts;
 mod place;
 mod playout;
+mod roles;
 mod serving;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use host::{Card, Clock, ClockStep, Host};
 pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, Measured, Outage, RouteChange};
 pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Signal, TonesSignal};
 pub use playout::{Adaptive, Buffers, Playout};
+pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, RelayPart};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 
@@ -55,6 +57,8 @@ pub struct Experiment {
     pub audience: Architecture,
     /// What is between.
     pub relay: RelayPart,
+    /// How somebody comes from the audience to the stage.
+    pub promotion: PromotionPart,
     /// By name. Every name that a participant gives is there.
     #[serde(rename = "link")]
     pub links: BTreeMap<String, Link>,
@@ -67,6 +71,9 @@ pub struct Experiment {
     /// In the audience.
     #[serde(rename = "listener", skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<Listener>,
+    /// What happens, in order of time.
+    #[serde(rename = "event", skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
 }
 
 /// Somebody on the stage: sends and hears.
@@ -90,6 +97,9 @@ pub struct Speaker {
 pub struct Listener {
     /// Unique among all participants, and fit for a file's name.
     pub name: String,
+    /// Of somebody who is promoted; unique among all who speak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// A key of [`Experiment::links`].
     pub link: String,
     /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
@@ -144,9 +154,11 @@ impl Experiment {
         link.map_or(Nanos::ZERO, |link| link.down.longest() + link.up.longest())
     }
 
-    /// What each speaker plays, in the order of [`Experiment::speakers`], when the first beep may sound at `start`.
+    /// What each speaker plays, in the order of [`Experiment::speakers`], and then each listener with a code, when the
+    /// first beep may sound at `start`.
     pub fn programmes(&self, start: RunTime) -> Vec<Programme> {
-        let codes: Vec<Code> = self.speakers.iter().map(|speaker| speaker.code).collect();
+        let speakers = self.speakers.iter().map(|speaker| speaker.code);
+        let codes: Vec<Code> = speakers.chain(self.listeners.iter().filter_map(|listener| listener.code)).collect();
         Rhythm::from(&self.signal).programmes(&codes, start, self.run.duration)
     }
 }

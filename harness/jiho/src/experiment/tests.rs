@@ -358,6 +358,8 @@ prop_compose! {
             media: Media { codec },
             stage,
             audience,
+            promotion: PromotionPart::default(),
+            events: Vec::new(),
             relay: RelayPart { link: relay_link.map(&link), ..RelayPart::default() },
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
                 name: format!("s{n}"),
@@ -368,6 +370,7 @@ prop_compose! {
             }).collect(),
             listeners: (0..).zip(listeners).map(|(n, (index, playout))| Listener {
                 name: format!("l{n}"),
+                code: None,
                 link: link(index),
                 host: hosts.keys().next().cloned(),
                 playout,

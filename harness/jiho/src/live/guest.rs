@@ -100,7 +100,8 @@ pub(super) struct Guest {
     relay: String,
     client: ControlClient,
     thread: MediaThread,
-    news: UnboundedReceiver<Event>,
+    /// What it tells, packets excepted.
+    pub(super) news: UnboundedReceiver<Event>,
     clock: RunClock,
     joined: bool,
 }

@@ -5,6 +5,7 @@
 //! [`measure`](crate::run::measure::measure) brings the folders of all of them onto one time line.
 
 mod beats;
+pub mod command;
 mod guest;
 pub mod part;
 mod record;

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use jiho_analysis::units::RunTime;
+use jiho_analysis::roles::Step;
+use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::control;
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
 use jiho_proto::codec::CodecConfig;
 use jiho_proto::engine::{Engine, Input, Output};
-use jiho_proto::event::Event;
+use jiho_proto::event::{Event, StepTaken};
+use jiho_proto::handshake::Promotion;
 use jiho_relay::{Relay, RelayConfig, RelayStats, Serving};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
@@ -31,12 +33,16 @@ pub struct Settings {
     pub media: SocketAddr,
     /// The room's secret.
     pub token: String,
+    /// For how long it lets people in; `None`: for good.
+    pub token_lifetime: Option<Nanos>,
     /// The room's codec.
     pub codec: CodecConfig,
     /// How sound reaches the stage.
     pub stage: Serving,
     /// How sound reaches the audience.
     pub audience: Serving,
+    /// How somebody comes from the audience to the stage.
+    pub promotion: Promotion,
 }
 
 /// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
@@ -52,8 +58,9 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let socket = Socket::bind(settings.media)?;
     let media = socket.local_addr();
     let (server, link) = control::serve(settings.control, socket.waker()).await?;
-    let Settings { token, codec, stage, audience, .. } = settings;
-    let relay = Relay::new(RelayConfig { media, token, codec, stage, audience });
+    let Settings { token, token_lifetime, codec, stage, audience, promotion, .. } = settings;
+    let token_expires = token_lifetime.map(|lifetime| RunTime::START + lifetime);
+    let relay = Relay::new(RelayConfig { media, token, token_expires, codec, stage, audience, promotion });
     let (relay, stats) = Counted::new(relay);
     let (records, mut news) = Told::new(Box::new(Unkept));
     let thread = MediaThread::spawn("relay", Box::new(relay), socket, RunClock::start(), link, Box::new(records))
@@ -81,6 +88,15 @@ fn tell(event: &Event) {
         Event::Admitted { name } => say(&format!("{name} came in")),
         Event::Left { name } => say(&format!("{name} left")),
         Event::Refused { name, reason } => say(&format!("refused {name:?}: {reason}")),
+        Event::Step(StepTaken { number: Some(number), change, subject, step, detail }) => {
+            let change = change.name();
+            match step {
+                Step::Commanded => say(&format!("change {number}: to {change} {subject} was commanded")),
+                Step::Done => say(&format!("change {number}: to {change} {subject} is done")),
+                Step::Failed => say(&format!("change {number}: to {change} {subject} failed: {detail}")),
+                _ => {}
+            }
+        }
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::Context;
+use jiho_analysis::roles::Change;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_proto::control::{Join, Joined, Message};
@@ -97,8 +98,21 @@ impl Seat {
                               `jiho speak` or `jiho hear`, or serve the room by another architecture";
                 self.fail(now, reason.to_owned());
             }
-            // These go to relays.
-            Message::Join(_) | Message::Trunk(_) | Message::Leave => {}
+            Message::Notice(notice) => {
+                self.note(now, Event::Talker { name: notice.name.clone(), ssrc: notice.ssrc });
+                // The tool plays whatever comes.
+                self.ask(Message::Noted { number: notice.number });
+            }
+            Message::Grant(grant) => self.ask(match grant.change {
+                // What a muted tool sends goes no further than the relay.
+                Change::Mute | Change::Unmute => Message::Ready { number: grant.number, speaks: false },
+                _ => {
+                    let reason = "an outside tool keeps the role that it has".to_owned();
+                    Message::Cannot { number: grant.number, reason }
+                }
+            }),
+            // These go to relays and moderators.
+            _ => {}
         }
     }
 }

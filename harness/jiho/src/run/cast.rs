@@ -8,6 +8,7 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::card::SoundCard;
 use jiho_proto::clock::{LocalClock, LocalMouth, LocalRecords};
 use jiho_proto::codec::{CodecConfig, CodecError, OpusApplication, OpusConfig};
+use jiho_proto::control::Action;
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
 use jiho_proto::link::{Jitter, Link};
 use jiho_proto::playout::PlayoutPolicy;
@@ -18,7 +19,7 @@ use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
 use super::keeper::{Keep, Participant};
-use crate::experiment::{Application, Codec, Experiment, Host};
+use crate::experiment::{Application, Codec, Event, Experiment, Host, Occasion};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
 /// speakers do not leave in step.
@@ -36,6 +37,10 @@ pub(crate) struct Member {
     ear: Keep,
     rng: Pcg32,
     place: Place,
+    /// When it comes, if not at the beginning.
+    pub(super) comes: Option<RunTime>,
+    /// When it goes, if not at the end.
+    pub(super) goes: Option<RunTime>,
 }
 
 /// Where a participant sits. The default is a machine without faults in the network's core.
@@ -68,24 +73,32 @@ impl Place {
 
 /// Speakers first, then listeners, in the experiment's order.
 pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
-    let programmes = experiment.programmes(RunTime::START + experiment.run.warmup);
-    let speakers = experiment.speakers.iter().zip(programmes).map(|(speaker, programme)| {
-        (&speaker.name, Role::Speaker, &speaker.link, &speaker.host, &speaker.playout, Some(programme))
-    });
-    let listeners = experiment
-        .listeners
+    let mut programmes = experiment.programmes(RunTime::START + experiment.run.warmup).into_iter();
+    let speakers: Vec<_> = experiment
+        .speakers
         .iter()
-        .map(|listener| (&listener.name, Role::Listener, &listener.link, &listener.host, &listener.playout, None));
+        .zip(programmes.by_ref())
+        .map(|(who, programme)| (&who.name, Role::Speaker, &who.link, &who.host, &who.playout, Some(programme)))
+        .collect();
+    let listeners = experiment.listeners.iter().map(|who| {
+        // Somebody who will be promoted has something to say.
+        let programme = who.code.and_then(|_| programmes.next());
+        (&who.name, Role::Listener, &who.link, &who.host, &who.playout, programme)
+    });
     // Once for all participants: measured delays and tables of quantiles are shared.
     let beeps = RunTime::START + experiment.run.warmup;
     let links: BTreeMap<&str, Link> =
         experiment.links.iter().map(|(name, link)| (name.as_str(), link.model(beeps))).collect();
+    let event = |wanted: &dyn Fn(&Occasion) -> bool| experiment.events.iter().find(|event| wanted(&event.what));
+    let at = |event: &Event| beeps + event.at;
     (0u64..)
-        .zip(speakers.chain(listeners))
+        .zip(speakers.into_iter().chain(listeners))
         .map(|(index, (name, role, link, host, playout, programme))| {
             // Each has luck of its own: adding somebody does not change the others'.
             let luck = (u64::from(experiment.run.seed) << 32) + index;
-            let member = Member::new(name, role, playout.into(), programme, luck);
+            let mut member = Member::new(name, role, playout.into(), programme, luck);
+            member.comes = event(&|what| matches!(what, Occasion::Join(who) if who == name)).map(at);
+            member.goes = event(&|what| matches!(what, Occasion::Leave(who) if who == name)).map(at);
             let recorded = experiment.run.records(name);
             let ear = if recorded { Keep::Recording } else { Keep::Detections(experiment.signal.family()) };
             let link = links.get(link.as_str()).cloned().unwrap_or_default();
@@ -95,12 +108,18 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
         .collect()
 }
 
+/// What the moderator commands, and when.
+pub(super) fn agenda(experiment: &Experiment) -> Vec<(RunTime, Action)> {
+    let begin = RunTime::START + experiment.run.warmup;
+    experiment.events.iter().filter_map(|event| Some((begin + event.at, event.what.action()?))).collect()
+}
+
 impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
-        let rng = Pcg32::seed_from_u64(luck);
+        let (name, rng) = (name.to_owned(), Pcg32::seed_from_u64(luck));
         let (ear, place) = (Keep::Recording, Place::default());
-        Self { name: name.to_owned(), role, playout, programme, ear, rng, place }
+        Self { name, role, playout, programme, ear, rng, place, comes: None, goes: None }
     }
 
     /// For the keeper.
@@ -109,7 +128,7 @@ impl Member {
             name: self.name.clone(),
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
-            speaks_later: self.role == Role::Listener,
+            speaks_later: self.role == Role::Listener || self.comes.is_some(),
             clock_error: self.place.clock.as_ref().map_or(Nanos::ZERO, LocalClock::bound),
             ear: self.ear,
         }

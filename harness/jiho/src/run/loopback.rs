@@ -2,19 +2,23 @@
 //! own, signalling over TCP. Each is behind the link that the experiment gives it, with the luck that it has in
 //! simulation; what the machine itself adds comes on top.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::control::{self, CONNECT_TIMEOUT};
+use jiho_drivers::control::{self, CONNECT_TIMEOUT, ControlClient};
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
+use jiho_proto::control::Action;
 use jiho_proto::engine::Engine;
 use jiho_proto::link::{Impaired, Link};
+use jiho_proto::moderator::Moderator;
+use jiho_proto::records::Records;
 
-use super::cast;
+use super::cast::{self, Member};
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
 use super::relays;
@@ -24,6 +28,8 @@ use crate::experiment::Experiment;
 const TICK: Duration = Duration::from_millis(100);
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const TOKEN: &str = "loopback";
+/// The moderator connects so long before the first command; a relay does not wait long for a client's first word.
+const MODERATOR_EARLY: Nanos = Nanos::from_secs(1);
 
 /// How the threads fared, and whether the run was cut short.
 #[derive(Debug)]
@@ -45,7 +51,6 @@ pub(super) async fn play(
     interrupt: &Interrupt,
     progress: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
-    let codec = cast::codec(&experiment.media.codec);
     let socket = Socket::bind(ANY_PORT)?;
     let media = socket.local_addr();
     let (server, link) = control::serve(ANY_PORT, socket.waker()).await?;
@@ -53,29 +58,31 @@ pub(super) async fn play(
     let relay = behind(relays::link(experiment), relays::relay(experiment, media, TOKEN), media, seed, 0);
     let relay = MediaThread::spawn("relay", relay, socket, clock, link, keeper.staff("relay"))
         .context("cannot start the relay's thread")?;
-    let mut threads = Vec::new();
-    let mut clients = Vec::new();
-    for (index, member) in cast::members(experiment).into_iter().enumerate() {
-        let name = member.participant().name;
-        let socket = Socket::bind(ANY_PORT)?;
-        let (client, signalling) =
-            control::connect(&server.local_addr().to_string(), CONNECT_TIMEOUT, socket.waker()).await?;
-        let (address, link) = (socket.local_addr(), member.link().clone());
-        let records = member.by_own_clock(keeper.records(index));
-        let engine = behind(link, member.engine(codec, TOKEN, address)?, address, seed, index as u64 + 1);
-        let thread = MediaThread::spawn(&name, engine, socket, clock, signalling, records)
-            .with_context(|| format!("cannot start {name}'s thread"))?;
-        threads.push(thread);
-        clients.push(client);
-    }
+    let address = server.local_addr().to_string();
+    let mut to_come: VecDeque<Comer> = comers(experiment, keeper).into();
+    let mut there: Vec<Player> = Vec::new();
     let end = RunTime::START + experiment.run.total();
-    // An engine ends early only when something went wrong: its report says what.
-    while clock.now() < end && !interrupt.wanted() && !threads.iter().any(MediaThread::is_finished) {
-        let left = (end - clock.now()).max(Nanos::ZERO).to_std();
+    loop {
+        while let Some(comer) = to_come.pop_front_if(|comer| comer.comes <= clock.now()) {
+            there.push(comer.enter(experiment, &address, clock).await?);
+        }
+        // An engine ends early only when something went wrong: its report says what.
+        let ended = there.iter().any(|player| player.thread.is_finished() && !player.gone);
+        if clock.now() >= end || interrupt.wanted() || ended {
+            break;
+        }
+        there.iter_mut().for_each(|player| player.go_if_due(clock.now()));
+        let comings = to_come.front().map(|comer| comer.comes);
+        let goings = there.iter().filter(|player| !player.gone).filter_map(|player| player.goes);
+        let next = comings.into_iter().chain(goings).fold(end, RunTime::min);
+        let left = (next - clock.now()).max(Nanos::ZERO).to_std();
         tokio::time::sleep(left.min(TICK)).await;
         progress(clock.now());
     }
-    threads.iter().for_each(MediaThread::stop);
+    there.iter().for_each(|player| player.thread.stop());
+    there.sort_by_key(|player| player.index);
+    let (threads, clients): (Vec<MediaThread>, Vec<ControlClient>) =
+        there.into_iter().map(|player| (player.thread, player.client)).unzip();
     let mut reports = tokio::task::spawn_blocking(move || -> Vec<MediaReport> {
         threads.into_iter().map(MediaThread::join).collect()
     })
@@ -87,6 +94,84 @@ pub(super) async fn play(
     reports.insert(0, tokio::task::spawn_blocking(move || relay.join()).await?);
     server.shutdown().await;
     Ok(Played { threads: reports, interrupted: interrupt.wanted() })
+}
+
+/// Somebody who is still to come: a participant, or the moderator.
+struct Comer {
+    index: usize,
+    name: String,
+    comes: RunTime,
+    goes: Option<RunTime>,
+    part: Part,
+    records: Box<dyn Records>,
+}
+
+enum Part {
+    Member(Box<Member>),
+    Moderator(Vec<(RunTime, Action)>),
+}
+
+/// Somebody who is there.
+struct Player {
+    index: usize,
+    goes: Option<RunTime>,
+    gone: bool,
+    thread: MediaThread,
+    client: ControlClient,
+}
+
+/// Everybody, in order of their coming.
+fn comers(experiment: &Experiment, keeper: &Keeper) -> Vec<Comer> {
+    let members = cast::members(experiment).into_iter().enumerate().map(|(index, member)| Comer {
+        index,
+        name: member.participant().name,
+        comes: member.comes.unwrap_or(RunTime::START),
+        goes: member.goes,
+        records: member.by_own_clock(keeper.records(index)),
+        part: Part::Member(Box::new(member)),
+    });
+    let mut comers: Vec<Comer> = members.collect();
+    let agenda = cast::agenda(experiment);
+    if let Some(&(first, _)) = agenda.first() {
+        comers.push(Comer {
+            index: comers.len(),
+            name: "moderator".to_owned(),
+            comes: first + -MODERATOR_EARLY,
+            goes: None,
+            part: Part::Moderator(agenda),
+            records: keeper.staff("moderator"),
+        });
+    }
+    comers.sort_by_key(|comer| comer.comes);
+    comers
+}
+
+impl Comer {
+    async fn enter(self, experiment: &Experiment, relay: &str, clock: RunClock) -> anyhow::Result<Player> {
+        let Self { index, name, goes, part, records, .. } = self;
+        let socket = Socket::bind(ANY_PORT)?;
+        let (client, signalling) = control::connect(relay, CONNECT_TIMEOUT, socket.waker()).await?;
+        let engine: Box<dyn Engine> = match part {
+            Part::Member(member) => {
+                let (address, link) = (socket.local_addr(), member.link().clone());
+                let engine = member.engine(cast::codec(&experiment.media.codec), TOKEN, address)?;
+                behind(link, engine, address, u64::from(experiment.run.seed), index as u64 + 1)
+            }
+            Part::Moderator(agenda) => Box::new(Moderator::new(TOKEN.to_owned(), agenda)),
+        };
+        let thread = MediaThread::spawn(&name, engine, socket, clock, signalling, records)
+            .with_context(|| format!("cannot start {name}'s thread"))?;
+        Ok(Player { index, goes, gone: false, thread, client })
+    }
+}
+
+impl Player {
+    fn go_if_due(&mut self, now: RunTime) {
+        if self.goes.is_some_and(|goes| goes <= now) && !self.gone {
+            self.gone = true;
+            self.thread.stop();
+        }
+    }
 }
 
 /// Puts an engine behind a link. `node` is its number in simulation, whose luck it shares.

@@ -14,6 +14,8 @@ pub(super) fn relay(experiment: &Experiment, media: SocketAddr, token: &str) -> 
     Relay::new(RelayConfig {
         media,
         token: token.to_owned(),
+        token_expires: None,
+        promotion: (&experiment.promotion).into(),
         codec: cast::codec(&experiment.media.codec),
         stage: serving(&experiment.stage),
         audience: serving(&experiment.audience),

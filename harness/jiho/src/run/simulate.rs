@@ -1,8 +1,10 @@
 //! A run in virtual time.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use jiho_analysis::units::{Nanos, RunTime};
+use jiho_proto::link::Link;
+use jiho_proto::moderator::Moderator;
 use jiho_sim::World;
 
 use super::cast;
@@ -14,6 +16,7 @@ use crate::experiment::Experiment;
 /// Progress is told this often, in virtual time.
 const SLICE: Nanos = Nanos::from_millis(250);
 const TOKEN: &str = "simulation";
+const MODERATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254)), 5004);
 
 /// Plays an experiment through; `progress` is told the run time reached.
 ///
@@ -40,11 +43,24 @@ pub(super) fn play(
         let addr = SocketAddr::from(([10, host[1], host[2], host[3]], 5004));
         let (link, wake_up) = (member.link().clone(), member.wake_up().cloned());
         let records = member.by_own_clock(keeper.records(index));
+        let (comes, goes) = (member.comes.unwrap_or(RunTime::START), member.goes);
         let engine = member.engine(codec, TOKEN, addr)?;
         let node = world.add_node(addr, Box::new(engine), records, link);
         if let Some(wake_up) = wake_up {
             world.set_wake_up(node, wake_up);
         }
+        world.connect(node, relay);
+        world.start_at(node, comes);
+        if let Some(goes) = goes {
+            world.stop_at(node, goes);
+        }
+        nodes.push(node);
+    }
+    let agenda = cast::agenda(experiment);
+    if !agenda.is_empty() {
+        // Nothing lies between the moderator and the relay: what is commanded at an instant is there at that instant.
+        let moderator = Box::new(Moderator::new(TOKEN.to_owned(), agenda));
+        let node = world.add_node(MODERATOR, moderator, keeper.staff("moderator"), Link::default());
         world.connect(node, relay);
         world.start_at(node, RunTime::START);
         nodes.push(node);

@@ -14,6 +14,7 @@ mod lossy_links;
 mod nothing_heard;
 mod repeatable;
 mod report_on_terminal;
+mod roles;
 mod room;
 mod rooms;
 #[path = "../support/skip.rs"]

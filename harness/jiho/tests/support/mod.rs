@@ -117,7 +117,12 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn open(folder: &Path) -> Self {
-        let mut relay = Process::jiho(folder, "relay --control 127.0.0.1:0 --media 127.0.0.1:0");
+        Self::open_with(folder, "")
+    }
+
+    pub(crate) fn open_with(folder: &Path, arguments: &str) -> Self {
+        let relay = format!("relay --control 127.0.0.1:0 --media 127.0.0.1:0 {arguments}");
+        let mut relay = Process::jiho(folder, &relay);
         let ready = relay.wait_for("relay ready: ");
         let (_, addresses) = ready.split_once("relay ready: control ").unwrap();
         let (control, media) = addresses.split_once(", media ").unwrap();

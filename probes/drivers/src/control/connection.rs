@@ -106,7 +106,7 @@ async fn read_messages(
         };
         match message {
             Ok(mut message) => {
-                if matches!(message, Message::Join(_) | Message::Trunk(_)) {
+                if matches!(message, Message::Join(_) | Message::Command(_) | Message::Trunk(_)) {
                     may_join_until = None;
                 }
                 fill_in_addresses(&mut message, remote);

@@ -3,6 +3,7 @@
 //! Nothing here panics, whatever the bytes: `new_checked` looks at all lengths once, and a checked view stays within
 //! them.
 
+pub mod flight;
 pub mod rtp;
 pub mod unwrap;
 
@@ -17,6 +18,8 @@ pub enum Kind {
     Stun,
     /// A key exchange or encrypted data (RFC 9147).
     Dtls,
+    /// A flight of a promotion's handshake, of our own: [`flight::Packet::new_checked`] looks closer.
+    Flight,
     /// Nothing that belongs on a media port.
     Other,
 }
@@ -28,6 +31,7 @@ pub fn classify(datagram: &[u8]) -> Kind {
         [128..=191, 192..=223, ..] => Kind::Rtcp,
         [128..=191, _, ..] => Kind::Rtp,
         [0..=3, ..] => Kind::Stun,
+        [flight::FIRST_BYTE, ..] => Kind::Flight,
         [20..=63, ..] => Kind::Dtls,
         _ => Kind::Other,
     }

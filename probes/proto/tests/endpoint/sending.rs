@@ -1,3 +1,4 @@
+use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::{MediaTime, Nanos, Ppb, SampleClock};
 use jiho_proto::card::SoundCard;
 use jiho_proto::codec::{CodecConfig, OpusConfig, RATE};
@@ -28,7 +29,7 @@ fn speaker(codec: CodecConfig) -> EndpointConfig {
         phase: Nanos::from_millis(7),
         mouth: Box::new(Counting),
     };
-    EndpointConfig { codec, mouth: Some(mouth), ..listener(40) }
+    EndpointConfig { role: Role::Speaker, codec, mouth: Some(mouth), ..listener(40) }
 }
 
 fn sent(bench: &Bench) -> Vec<SentPacket> {
@@ -44,7 +45,7 @@ fn the_mouth_opens_when_the_relay_has_let_us_in_and_not_before() {
     assert!(bench.sent.is_empty());
     bench.control(ms(100), &joined(96));
     let clock = SampleClock::new(ms(107), RATE);
-    assert_eq!(bench.events.last(), Some(&(ms(100), Event::MouthOpened { clock, ssrc: 0xabcd })));
+    assert!(bench.events.contains(&(ms(100), Event::MouthOpened { clock, ssrc: 0xabcd })));
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn with_discontinuous_transmission_pauses_are_not_sent_and_are_no_loss_to_the_li
         phase: Nanos::ZERO,
         mouth: Box::new(Talking),
     };
-    let mut speaker = Bench::seated(EndpointConfig { codec, mouth: Some(mouth), ..listener(40) });
+    let mut speaker = Bench::seated(EndpointConfig { role: Role::Speaker, codec, mouth: Some(mouth), ..listener(40) });
     speaker.run_until(ms(4_000));
     let sent = sent(&speaker);
     assert!((110..180).contains(&sent.len()), "{} packets of 200 frames", sent.len());
@@ -167,7 +168,8 @@ fn a_lost_frame_is_restored_at_the_ear_if_the_next_packet_is_there_in_time() {
     let with = |fec: bool| CodecConfig::Opus(OpusConfig { fec, bitrate_bps: 24_000, ..OpusConfig::default() });
     let mouth =
         MouthConfig { ssrc: 7, first_sequence: 0, first_timestamp: 0, phase: Nanos::ZERO, mouth: Box::new(Talking) };
-    let mut speaker = Bench::seated(EndpointConfig { codec: with(true), mouth: Some(mouth), ..listener(40) });
+    let mut speaker =
+        Bench::seated(EndpointConfig { role: Role::Speaker, codec: with(true), mouth: Some(mouth), ..listener(40) });
     speaker.run_until(ms(2_000));
     let heard = |fec: bool, delay_ms: i64, lossy: bool| {
         let mut listener = Bench::seated(EndpointConfig { codec: with(fec), ..self::listener(delay_ms) });

@@ -1,5 +1,7 @@
+use jiho_analysis::roles::{Change, Step};
 use jiho_proto::control::Message;
 use jiho_proto::engine::Input;
+use jiho_proto::event::{Event, StepTaken};
 
 use crate::support::{Bench, Stream, listener, ms};
 
@@ -11,6 +13,8 @@ fn it_plays_what_is_due_says_goodbye_and_is_done() {
     assert_eq!(bench.ear.len(), 3 * 480);
     assert_eq!(bench.heard(&Stream::USUAL), [(480, 0)]);
     assert_eq!(bench.controls.last(), Some(&Message::Leave));
+    let left = |event: &Event| matches!(event, Event::Step(StepTaken { change: Change::Leave, step: Step::Asked, .. }));
+    assert!(bench.events.iter().any(|(at, event)| *at == ms(25) && left(event)));
     assert!(bench.done);
 }
 
