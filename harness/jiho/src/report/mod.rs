@@ -66,7 +66,8 @@ mod tests {
             ),
             (
                 Table::<PacketRow>::columns(),
-                "run_id rep endpoint tap speaker ssrc sequence media_time size_bytes at_ns played_ns action toc",
+                "run_id rep endpoint tap speaker ssrc sequence media_time size_bytes at_ns played_ns action toc \
+                 decision step_samples target_ns",
             ),
             (
                 Table::<ArrivalRow>::columns(),

@@ -79,7 +79,8 @@ impl Stamps {
 
     /// Measures what the changes did to the pilots that were heard.
     pub(super) fn measure(self, speakers: &[SpeakerSent], recorders: &[RecorderHeard]) -> Changes {
-        let changes = role_changes(&self.taken);
+        let mut changes = role_changes(&self.taken);
+        changes.retain(|change| is_amid(change, speakers));
         let hearings: Vec<Hearing<'_>> = recorders
             .iter()
             .flat_map(|recorder| recorder.pilots.iter().map(move |pilot| (recorder, pilot)))
@@ -163,6 +164,16 @@ impl PairHeard {
         let delays = PairDelays::of(&observations);
         let (paths, codings) = (of(&self.paths, kept), of(&self.codings, kept));
         Self { speaker: self.speaker, relation, observations, paths, codings, delays }
+    }
+}
+
+/// Whoever comes before the first time signal, as most do, or goes after the last, changes nothing that is heard.
+fn is_amid(change: &RoleChange, speakers: &[SpeakerSent]) -> bool {
+    let mut instants = speakers.iter().flat_map(|speaker| &speaker.emissions).map(|emission| emission.at);
+    match change.change {
+        Change::Join => instants.any(|at| at <= change.commanded),
+        Change::Leave => instants.any(|at| at > change.commanded),
+        _ => true,
     }
 }
 
