@@ -3,6 +3,9 @@
 /// The longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 48;
 
+/// Whom mixes are announced as.
+pub const MIX: &str = "mix";
+
 /// Why a name cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -15,6 +18,9 @@ pub enum NameError {
     /// A character that could mean something to a file system, a shell or a spreadsheet.
     #[error("a name cannot have {0:?} in it: use letters, digits, '-', '_' and '.'")]
     Character(char),
+    /// The name by which mixes are announced.
+    #[error("{0:?} is what a relay calls its mixes: take another name")]
+    Reserved(&'static str),
     /// The first character is neither a letter nor a digit.
     #[error("a name begins with a letter or a digit, not with {0:?}")]
     Beginning(char),
@@ -32,6 +38,9 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     }
     if !first.is_alphanumeric() {
         return Err(NameError::Beginning(first));
+    }
+    if name == MIX {
+        return Err(NameError::Reserved(MIX));
     }
     Ok(())
 }
@@ -55,6 +64,7 @@ mod tests {
         for name in ["..", ".a", "-a", "_a"] {
             assert!(matches!(check_name(name), Err(NameError::Beginning(_))), "{name:?}");
         }
+        assert_eq!(check_name("mix"), Err(NameError::Reserved("mix")));
         assert_eq!(check_name(""), Err(NameError::Empty));
         assert_eq!(check_name(&"a".repeat(MAX_NAME_BYTES)), Ok(()));
         assert_eq!(check_name(&"a".repeat(MAX_NAME_BYTES + 1)), Err(NameError::TooLong(MAX_NAME_BYTES + 1)));

@@ -7,7 +7,8 @@ use std::ops::Range;
 use jiho_analysis::units::RunTime;
 use jiho_proto::control::Message;
 use jiho_proto::engine::{Output, PeerId};
-use jiho_proto::event::Event;
+use jiho_proto::event::{Event, RelayedPacket};
+use jiho_proto::wire::rtp;
 
 /// A queue of outputs: messages and events first, then packets, each in order of entry. A packet is stored once,
 /// however many destinations it has; once the queue has been as long as it gets, packets allocate nothing.
@@ -17,6 +18,8 @@ pub(crate) struct Outbox {
     sends: VecDeque<(SocketAddr, Range<usize>)>,
     /// The packets to which `sends` refers, end to end.
     bytes: Vec<u8>,
+    /// The instant, where each packet that is passed on is to be noted.
+    noting: Option<RunTime>,
 }
 
 #[derive(Debug)]
@@ -34,14 +37,38 @@ impl Outbox {
         self.notices.push_back(Notice::Event(at, event));
     }
 
-    /// Sends the same bytes to each destination.
-    pub(crate) fn send(&mut self, packet: &[u8], destinations: &[SocketAddr]) {
+    /// From now on each packet that is passed on is noted as sent at this instant.
+    pub(crate) fn note_packets(&mut self, now: RunTime) {
+        self.noting = Some(now);
+    }
+
+    /// Sends on a media packet that came, or whose last part came, at `received`.
+    pub(crate) fn pass<'a>(
+        &mut self,
+        packet: &[u8],
+        received: RunTime,
+        destinations: impl IntoIterator<Item = &'a SocketAddr>,
+    ) -> u64 {
+        let copies = self.send(packet, destinations);
+        if let (Some(sent), Ok(rtp)) = (self.noting.filter(|_| copies > 0), rtp::Packet::new_checked(packet)) {
+            let (ssrc, sequence, rtp_timestamp) = (rtp.ssrc(), rtp.sequence(), rtp.timestamp());
+            let size_bytes = packet.len();
+            let relayed = RelayedPacket { ssrc, sequence, rtp_timestamp, size_bytes, copies, received, sent };
+            self.note(sent, Event::Relayed(relayed));
+        }
+        copies
+    }
+
+    /// Sends the same bytes to each destination, and says to how many.
+    pub(crate) fn send<'a>(&mut self, packet: &[u8], destinations: impl IntoIterator<Item = &'a SocketAddr>) -> u64 {
         if self.sends.is_empty() {
             self.bytes.clear();
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(packet);
-        self.sends.extend(destinations.iter().map(|to| (*to, start..start + packet.len())));
+        let before = self.sends.len();
+        self.sends.extend(destinations.into_iter().map(|to| (*to, start..start + packet.len())));
+        (self.sends.len() - before) as u64
     }
 
     /// The next output, if it is a packet: where to, and the packet.

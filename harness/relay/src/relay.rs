@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::RunTime;
 use jiho_proto::codec::CodecConfig;
-use jiho_proto::control::{Join, Joined, Message, Talker};
+use jiho_proto::control::{Join, Joined, Message, Talker, Trunk};
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::event::Event;
 use jiho_proto::handshake::Promotion;
@@ -16,11 +16,13 @@ use jiho_proto::sdp;
 use jiho_proto::wire::{self, rtp};
 
 use self::promotion::Changes;
+use crate::cascade::{MAX_STREAMS_PER_TRUNK, Trunks};
 use crate::mesh::Mesh;
 use crate::outbox::Outbox;
-use crate::room::Room;
-use crate::server::Server;
+use crate::room::{Refusal, Room};
+use crate::server::{Incoming, Server};
 use crate::serving::Serving;
+use crate::stats::RelayStats;
 use crate::streams::{Claim, MAX_STREAMS_PER_SEAT, Streams};
 
 /// How many characters of a refused name are noted.
@@ -43,6 +45,12 @@ pub struct RelayConfig {
     pub audience: Serving,
     /// How somebody comes from the audience to the stage.
     pub promotion: Promotion,
+    /// Whether this relay is an edge of another one, to which [`PeerId::RELAY`] is the connection.
+    pub uplink: bool,
+    /// Of the numbers that our own streams have.
+    pub seed: u32,
+    /// Whether each packet that is passed on is noted ([`Event::Relayed`]).
+    pub note_packets: bool,
 }
 
 impl RelayConfig {
@@ -56,34 +64,11 @@ impl RelayConfig {
             stage: Serving::Forward,
             audience: Serving::Forward,
             promotion: Promotion::default(),
+            uplink: false,
+            seed: 0,
+            note_packets: false,
         }
     }
-}
-
-/// What became of the datagrams that came in: each is counted as received and under exactly one of the others,
-/// `copies` excepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RelayStats {
-    /// Datagrams that came in.
-    pub received: u64,
-    /// Passed on to whoever wants to hear the speaker, be it nobody.
-    pub forwarded: u64,
-    /// Datagrams that went out.
-    pub copies: u64,
-    /// From an address that belongs to no seat.
-    pub from_strangers: u64,
-    /// From a seat in the audience.
-    pub from_listeners: u64,
-    /// From a seat that is muted.
-    pub from_muted: u64,
-    /// Flights of handshakes, which end at the relay.
-    pub flights: u64,
-    /// RTCP, which ends at the relay.
-    pub rtcp: u64,
-    /// Neither RTP nor RTCP.
-    pub malformed: u64,
-    /// Of a stream that is another seat's, or of one too many of a seat.
-    pub wrong_stream: u64,
 }
 
 /// The reference relay as an [`Engine`].
@@ -95,6 +80,7 @@ pub struct RelayStats {
 pub struct Relay {
     config: RelayConfig,
     room: Room,
+    trunks: Trunks,
     streams: Streams,
     mesh: Mesh,
     /// One for both roles if they are served alike.
@@ -113,16 +99,17 @@ impl Relay {
     pub fn new(config: RelayConfig) -> Self {
         let (stage, audience) = ((Role::Speaker, config.stage), (Role::Listener, config.audience));
         let servers = if config.stage == config.audience {
-            vec![Server::new(vec![Role::Speaker, Role::Listener], config.stage)]
+            vec![Server::new(vec![Role::Speaker, Role::Listener], config.stage, config.codec)]
         } else {
-            [stage, audience].map(|(role, serving)| Server::new(vec![role], serving)).into()
+            [stage, audience].map(|(role, serving)| Server::new(vec![role], serving, config.codec)).into()
         };
         let meshed = [stage, audience].into_iter().filter(|(_, serving)| *serving == Serving::Mesh);
         let mesh = Mesh::new(config.media, meshed.map(|(role, _)| role).collect());
         Self {
             room: Room::new(config.media, config.token.clone(), config.token_expires, mesh.most_seats()),
+            trunks: Trunks::default(),
+            streams: Streams::new(config.seed),
             config,
-            streams: Streams::default(),
             mesh,
             servers,
             refused: BTreeSet::new(),
@@ -136,26 +123,27 @@ impl Relay {
 
     /// What became of the datagrams so far.
     pub fn stats(&self) -> RelayStats {
-        self.stats
+        self.servers.iter().fold(self.stats, |stats, server| stats.with(server))
     }
 
     fn control(&mut self, now: RunTime, peer: PeerId, message: &Message) {
         if self.refused.contains(&peer) {
             return;
         }
+        if self.config.uplink && peer == PeerId::RELAY {
+            return self.uplink(now, message);
+        }
         match message {
             Message::Join(join) => match self.room.admit(now, peer, join) {
                 Ok(()) => self.welcome(now, peer, join),
                 Err(refusal) => self.refuse(now, peer, &join.name, &refusal.to_string()),
             },
-            Message::Leave => self.free_seat(now, peer),
-            Message::Talker(talker) => {
-                // Packets that do not come here cannot tell; a listener has none.
-                if self.room.seat(peer).is_some_and(|seat| seat.role == Role::Speaker) {
-                    self.arrives_elsewhere(now, peer, talker.ssrc);
-                    self.begins(peer, talker.ssrc);
-                }
-            }
+            Message::Trunk(trunk) => match self.check_trunk(now, peer, trunk) {
+                Ok(()) => self.join_edge(now, peer, trunk.media),
+                Err(refusal) => self.refuse(now, peer, &edge_name(trunk.media), &refusal.to_string()),
+            },
+            Message::Leave => self.let_go(now, peer),
+            Message::Talker(talker) => self.told_of(now, peer, talker),
             Message::Command(command) => self.command(now, peer, command),
             Message::Offer { number } => self.offered(now, peer, *number),
             Message::Ready { number, speaks } => self.ready(now, peer, *number, *speaks),
@@ -164,7 +152,6 @@ impl Relay {
             Message::Joined(_)
             | Message::Refused { .. }
             | Message::Route(_)
-            | Message::Trunk(_)
             | Message::Outcome(_)
             | Message::Grant(_)
             | Message::Answer { .. }
@@ -175,14 +162,60 @@ impl Relay {
         }
     }
 
+    /// What the relay says whose edge we are.
+    fn uplink(&mut self, now: RunTime, message: &Message) {
+        match message {
+            Message::Joined(joined) if joined.payload_type != self.config.codec.payload_type() => {
+                let reason = "the relay whose edge this is has another codec: give both the same";
+                self.outbox.note(now, Event::Failed { reason: reason.to_owned() });
+                self.outbox.say(PeerId::RELAY, Message::Leave);
+            }
+            Message::Joined(joined) => {
+                self.outbox.note(now, Event::Joined);
+                self.join_trunk(PeerId::RELAY, joined.media);
+            }
+            Message::Refused { reason } => {
+                let reason = format!("the relay whose edge this is refused it: {reason}");
+                self.outbox.note(now, Event::Failed { reason });
+            }
+            Message::Talker(talker) => self.told_of(now, PeerId::RELAY, talker),
+            // The rest is for seats.
+            _ => {}
+        }
+    }
+
+    fn check_trunk(&self, now: RunTime, peer: PeerId, trunk: &Trunk) -> Result<(), Refusal> {
+        self.room.allows(now, &trunk.token)?;
+        if self.room.seat(peer).is_some() || self.trunks.has(peer) {
+            return Err(Refusal::Seated);
+        }
+        if [self.config.stage, self.config.audience].contains(&Serving::Mesh) {
+            return Err(Refusal::NoEdges);
+        }
+        if self.trunks.at(trunk.media).is_some() {
+            return Err(Refusal::AddressTaken(trunk.media));
+        }
+        self.room.check_address(trunk.media)
+    }
+
+    fn join_edge(&mut self, now: RunTime, peer: PeerId, media: SocketAddr) {
+        let name = edge_name(media);
+        let joined = self.joined(&name, media);
+        self.outbox.note(now, Event::Admitted { name });
+        self.outbox.say(peer, Message::Joined(joined));
+        self.join_trunk(peer, media);
+    }
+
+    fn join_trunk(&mut self, peer: PeerId, media: SocketAddr) {
+        self.trunks.add(peer, media);
+        for (ssrc, stream) in self.streams.iter().filter(|(_, stream)| stream.owner != peer) {
+            self.outbox.say(peer, Message::Talker(Talker { name: stream.name.clone(), ssrc }));
+        }
+    }
+
     fn welcome(&mut self, now: RunTime, peer: PeerId, join: &Join) {
         self.outbox.note(now, Event::Admitted { name: join.name.clone() });
-        let joined = Joined {
-            media: self.config.media,
-            payload_type: self.config.codec.payload_type(),
-            sdp: sdp::describe(&join.name, join.media, &self.config.codec),
-        };
-        self.outbox.say(peer, Message::Joined(joined));
+        self.outbox.say(peer, Message::Joined(self.joined(&join.name, join.media)));
         let Some(newcomer) = self.room.seat(peer) else { return };
         for (ssrc, stream) in self.streams.iter().filter(|(_, stream)| newcomer.hears(&stream.name)) {
             self.outbox.say(peer, Message::Talker(Talker { name: stream.name.clone(), ssrc }));
@@ -190,49 +223,97 @@ impl Relay {
         self.reroute();
     }
 
-    /// Takes a stream as a seat's, and tells everybody if it has just begun; false: it cannot be the seat's.
-    fn begins(&mut self, peer: PeerId, ssrc: u32) -> bool {
-        let Some(seat) = self.room.seat(peer) else { return false };
-        match self.streams.claim(ssrc, peer, &seat.name, MAX_STREAMS_PER_SEAT) {
+    fn joined(&self, name: &str, media: SocketAddr) -> Joined {
+        Joined {
+            media: self.config.media,
+            payload_type: self.config.codec.payload_type(),
+            sdp: sdp::describe(name, media, &self.config.codec),
+        }
+    }
+
+    /// A stream is announced: by an edge, or by a speaker whose packets do not come here. A listener has none.
+    fn told_of(&mut self, now: RunTime, peer: PeerId, talker: &Talker) {
+        if self.trunks.has(peer) {
+            let known = self.streams.name(talker.ssrc).is_some();
+            if self.begins(peer, talker.ssrc, &talker.name) && known && self.streams.rename(talker.ssrc, &talker.name) {
+                self.announce(peer, talker);
+                self.reroute();
+            }
+        } else if let Some(seat) = self.room.seat(peer).filter(|seat| seat.role == Role::Speaker) {
+            let name = seat.name.clone();
+            self.arrives_elsewhere(now, peer, talker.ssrc);
+            self.begins(peer, talker.ssrc, &name);
+        }
+    }
+
+    /// Takes a stream as a peer's, and tells everybody if it has just begun; false: it cannot be the peer's.
+    fn begins(&mut self, peer: PeerId, ssrc: u32, name: &str) -> bool {
+        let most = if self.trunks.has(peer) { MAX_STREAMS_PER_TRUNK } else { MAX_STREAMS_PER_SEAT };
+        match self.streams.claim(ssrc, peer, name, most) {
             Claim::Known => true,
             Claim::Refused => false,
             Claim::New => {
-                let talker = Talker { name: seat.name.clone(), ssrc };
-                for (hearer, _) in self.room.seats().filter(|(_, other)| other.hears(&talker.name)) {
-                    self.outbox.say(hearer, Message::Talker(talker.clone()));
-                }
+                self.announce(peer, &Talker { name: name.to_owned(), ssrc });
                 self.reroute();
                 true
             }
         }
     }
 
+    /// Tells everybody but the peer that it came from of a stream, if it has a name.
+    fn announce(&mut self, source: PeerId, talker: &Talker) {
+        if talker.name.is_empty() {
+            return;
+        }
+        let hearers = self.room.seats().filter(|(_, seat)| seat.hears(&talker.name)).map(|(peer, _)| peer);
+        for peer in hearers.chain(self.trunks.others(source).map(|(peer, _)| peer)) {
+            self.outbox.say(peer, Message::Talker(talker.clone()));
+        }
+    }
+
     fn reroute(&mut self) {
         self.mesh.reroute(&self.room, &mut self.outbox);
-        self.servers.iter_mut().for_each(|server| server.reroute(&self.room, &self.streams));
+        for server in &mut self.servers {
+            server.reroute(self.now, &self.room, &mut self.streams, &mut self.outbox);
+        }
     }
 
     fn refuse(&mut self, now: RunTime, peer: PeerId, name: &str, reason: &str) {
         let name = name.chars().filter(|c| !c.is_control()).take(NOTED_NAME_CHARS).collect();
         self.outbox.note(now, Event::Refused { name, reason: reason.to_owned() });
         self.outbox.say(peer, Message::Refused { reason: reason.to_owned() });
-        self.free_seat(now, peer);
+        self.let_go(now, peer);
         self.refused.insert(peer);
     }
 
-    fn free_seat(&mut self, now: RunTime, peer: PeerId) {
-        if let Some(seat) = self.room.leave(peer) {
+    /// Gives up a peer's seat or trunk, if it has one.
+    fn let_go(&mut self, now: RunTime, peer: PeerId) {
+        let seat = self.room.leave(peer);
+        let name = seat.as_ref().map(|seat| seat.name.clone());
+        if let Some(name) = name.or_else(|| self.trunks.remove(peer).map(edge_name)) {
             self.streams.release(peer);
-            self.changes_without(now, peer, &seat);
+            if let Some(seat) = seat {
+                self.changes_without(now, peer, &seat);
+            }
             self.reroute();
-            self.outbox.note(now, Event::Left { name: seat.name });
+            self.outbox.note(now, Event::Left { name });
         }
     }
 
-    fn packet(&mut self, now: RunTime, from: SocketAddr, data: &[u8]) {
+    fn closed(&mut self, now: RunTime, peer: PeerId, reason: &str) {
+        self.let_go(now, peer);
+        self.refused.remove(&peer);
+        if self.config.uplink && peer == PeerId::RELAY {
+            let reason = format!("the connection to the relay whose edge this is has ended: {reason}");
+            self.outbox.note(now, Event::Failed { reason });
+        }
+    }
+
+    fn packet(&mut self, now: RunTime, from: SocketAddr, received: RunTime, data: &[u8]) {
         let stats = &mut self.stats;
         stats.received += 1;
-        let Some((peer, seat)) = self.room.at(from) else {
+        let seat = self.room.at(from).map(|(peer, seat)| (peer, Some(seat)));
+        let Some((peer, seat)) = seat.or_else(|| Some((self.trunks.at(from)?, None))) else {
             stats.from_strangers += 1;
             return;
         };
@@ -252,25 +333,48 @@ impl Relay {
             stats.malformed += 1;
             return;
         };
-        if seat.role != Role::Speaker {
+        if seat.is_some_and(|seat| seat.role != Role::Speaker) {
             stats.from_listeners += 1;
             return;
         }
-        if seat.muted {
+        if seat.is_some_and(|seat| seat.muted) {
             stats.from_muted += 1;
             return;
         }
         let ssrc = packet.ssrc();
-        if !self.begins(peer, ssrc) {
-            self.stats.wrong_stream += 1;
-            return;
+        if !self.streams.owns(peer, ssrc) {
+            let name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
+            if !self.begins(peer, ssrc, &name) {
+                self.stats.wrong_stream += 1;
+                return;
+            }
         }
         self.arrived(now, peer, ssrc);
         self.stats.forwarded += 1;
+        let name = self.streams.name(ssrc).unwrap_or_default();
         for server in &mut self.servers {
-            self.stats.copies += server.packet(ssrc, data, &mut self.outbox) as u64;
+            server.packet(Incoming { packet, data, received }, name, &mut self.outbox);
+        }
+        self.stats.copies += self.outbox.pass(data, received, self.trunks.others(peer).map(|(_, media)| media));
+    }
+
+    fn due(&self) -> Option<RunTime> {
+        self.servers.iter().filter_map(Server::due).min()
+    }
+
+    /// Does, in order, what was due at the instants that `is_due` names.
+    fn catch_up(&mut self, is_due: impl Fn(RunTime) -> bool) {
+        while let Some(at) = self.due().filter(|at| is_due(*at)) {
+            for server in self.servers.iter_mut().filter(|server| server.due() == Some(at)) {
+                server.on_due(at, &mut self.outbox);
+            }
         }
     }
+}
+
+/// What an edge is called in events.
+fn edge_name(media: SocketAddr) -> String {
+    format!("edge at {media}")
 }
 
 impl Engine for Relay {
@@ -280,17 +384,28 @@ impl Engine for Relay {
         }
         self.now = now;
         self.changes_due(now);
+        if self.config.note_packets {
+            self.outbox.note_packets(now);
+        }
         match input {
-            Input::Start | Input::Timer => {}
-            Input::Packet { from, data, .. } => self.packet(now, from, data),
-            Input::Control { peer, message } => self.control(now, peer, message),
-            Input::ControlClosed { peer, .. } => {
-                self.free_seat(now, peer);
-                self.refused.remove(&peer);
+            Input::Start if self.config.uplink => {
+                let (token, media) = (self.config.token.clone(), self.config.media);
+                self.outbox.say(PeerId::RELAY, Message::Trunk(Trunk { token, media }));
             }
+            Input::Start => {}
+            Input::Timer => self.catch_up(|due| due <= now),
+            Input::Packet { from, received, data } => {
+                self.catch_up(|due| due < received);
+                self.packet(now, from, received, data);
+            }
+            Input::Control { peer, message } => self.control(now, peer, message),
+            Input::ControlClosed { peer, reason } => self.closed(now, peer, reason),
             Input::Stop => {
+                if self.config.uplink {
+                    self.outbox.say(PeerId::RELAY, Message::Leave);
+                }
                 for peer in self.room.peers() {
-                    self.free_seat(now, peer);
+                    self.let_go(now, peer);
                 }
                 self.stopped = true;
             }
@@ -299,7 +414,8 @@ impl Engine for Relay {
 
     fn poll_output(&mut self) -> Output<'_> {
         self.look_at_next(self.now);
-        let idle = if self.stopped { Output::Done } else { Output::Wait(self.changes.wake_at()) };
+        let wake = self.due().into_iter().chain(self.changes.wake_at()).min();
+        let idle = if self.stopped { Output::Done } else { Output::Wait(wake) };
         self.outbox.pop().unwrap_or(idle)
     }
 }

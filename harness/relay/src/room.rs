@@ -8,6 +8,7 @@ use jiho_analysis::units::RunTime;
 use jiho_proto::control::Join;
 use jiho_proto::engine::PeerId;
 
+use crate::mix::Selection;
 use crate::name::{NameError, check_name};
 
 /// A place in the room. It lasts as long as its control connection, or until its owner leaves.
@@ -38,6 +39,16 @@ impl Seat {
         let wanted = self.subscribe.as_ref().is_none_or(|names| names.contains(speaker));
         wanted && speaker != self.name
     }
+
+    /// What a mix for the seat has in it: the same for all seats of the audience that want the same.
+    pub(crate) fn selection(&self) -> Selection {
+        let mut only = self.subscribe.clone();
+        if let Some(names) = &mut only {
+            names.remove(&self.name);
+        }
+        let without = (self.role == Role::Speaker && only.is_none()).then(|| self.name.clone());
+        Selection { only, without }
+    }
 }
 
 /// Why somebody is not let in, in words for that somebody.
@@ -57,6 +68,8 @@ pub(crate) enum Refusal {
     AddressTaken(SocketAddr),
     #[error("this connection has a seat already: one connection, one seat")]
     Seated,
+    #[error("a mesh has no edges: its speakers' packets do not pass the relay")]
+    NoEdges,
     #[error("the room's {0} seats are taken: a mesh, in which everybody sends to everybody, can have no more")]
     Full(usize),
 }
@@ -91,6 +104,14 @@ impl Room {
         Ok(())
     }
 
+    /// Errors unless media can be sent there, and nobody has the address.
+    pub(crate) fn check_address(&self, media: SocketAddr) -> Result<(), Refusal> {
+        if !is_usable(media) || media == self.media {
+            return Err(Refusal::Address(media));
+        }
+        if self.addresses.contains_key(&media) { Err(Refusal::AddressTaken(media)) } else { Ok(()) }
+    }
+
     /// Grants a seat, or says why not.
     pub(crate) fn admit(&mut self, now: RunTime, peer: PeerId, join: &Join) -> Result<(), Refusal> {
         self.allows(now, &join.token)?;
@@ -104,12 +125,7 @@ impl Room {
         if self.seats.values().any(|seat| seat.name == join.name) {
             return Err(Refusal::NameTaken(join.name.clone()));
         }
-        if !is_usable(join.media) || join.media == self.media {
-            return Err(Refusal::Address(join.media));
-        }
-        if self.addresses.contains_key(&join.media) {
-            return Err(Refusal::AddressTaken(join.media));
-        }
+        self.check_address(join.media)?;
         let subscribe = join.subscribe.as_ref().map(|names| names.iter().cloned().collect());
         let seat = Seat {
             name: join.name.clone(),

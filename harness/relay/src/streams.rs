@@ -1,6 +1,6 @@
 //! Which speaker each stream belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiho_proto::engine::PeerId;
 
@@ -33,14 +33,56 @@ pub(crate) struct Stream {
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     streams: BTreeMap<u32, Stream>,
+    /// Streams of our own, which are nobody's to claim.
+    reserved: BTreeSet<u32>,
+    /// Decides which those are.
+    seed: u32,
 }
 
 impl Streams {
+    /// Numbers for our own streams come from the seed (RFC 3550 wants them random, section 8.1).
+    pub(crate) fn new(seed: u32) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// A number for a stream of our own.
+    pub(crate) fn reserve(&mut self) -> u32 {
+        loop {
+            self.seed = self.seed.wrapping_add(0x9e37_79b9);
+            let ssrc = scrambled(self.seed);
+            if !self.streams.contains_key(&ssrc) && self.reserved.insert(ssrc) {
+                return ssrc;
+            }
+        }
+    }
+
+    /// Gives a number of ours back.
+    pub(crate) fn give_back(&mut self, ssrc: u32) {
+        self.reserved.remove(&ssrc);
+    }
+
+    /// Whether a stream is the peer's already.
+    pub(crate) fn owns(&self, peer: PeerId, ssrc: u32) -> bool {
+        self.streams.get(&ssrc).is_some_and(|stream| stream.owner == peer)
+    }
+
+    /// Whose sound a stream has.
+    pub(crate) fn name(&self, ssrc: u32) -> Option<&str> {
+        self.streams.get(&ssrc).map(|stream| stream.name.as_str())
+    }
+
+    /// Gives a stream its speaker's name; true: it had another.
+    pub(crate) fn rename(&mut self, ssrc: u32, name: &str) -> bool {
+        let stream = self.streams.get_mut(&ssrc).filter(|stream| stream.name != name);
+        stream.map(|stream| name.clone_into(&mut stream.name)).is_some()
+    }
+
     /// Gives the stream to the peer, unless it is somebody else's. `most` is how many the peer may have.
     pub(crate) fn claim(&mut self, ssrc: u32, peer: PeerId, name: &str, most: usize) -> Claim {
         match self.streams.get(&ssrc) {
             Some(stream) if stream.owner == peer => Claim::Known,
             Some(_) => Claim::Refused,
+            None if self.reserved.contains(&ssrc) => Claim::Refused,
             None if self.streams.values().filter(|stream| stream.owner == peer).count() >= most => Claim::Refused,
             None => {
                 self.streams.insert(ssrc, Stream { owner: peer, name: name.to_owned() });
@@ -60,6 +102,13 @@ impl Streams {
     }
 }
 
+/// Spreads neighbouring numbers over all (the finaliser of MurmurHash3).
+fn scrambled(mut number: u32) -> u32 {
+    number = (number ^ (number >> 16)).wrapping_mul(0x85eb_ca6b);
+    number = (number ^ (number >> 13)).wrapping_mul(0xc2b2_ae35);
+    number ^ (number >> 16)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +124,16 @@ mod tests {
         assert_eq!(streams.claim(7, BEN, "", MAX_STREAMS_PER_SEAT), Claim::Refused);
         streams.release(ANA);
         assert_eq!(streams.claim(7, BEN, "", MAX_STREAMS_PER_SEAT), Claim::New);
+    }
+
+    #[test]
+    fn our_own_streams_cannot_be_claimed_until_they_are_given_back() {
+        let mut streams = Streams::new(1);
+        let ours = streams.reserve();
+        assert_ne!(streams.reserve(), ours);
+        assert_eq!(streams.claim(ours, ANA, "", MAX_STREAMS_PER_SEAT), Claim::Refused);
+        streams.give_back(ours);
+        assert_eq!(streams.claim(ours, ANA, "", MAX_STREAMS_PER_SEAT), Claim::New);
     }
 
     #[test]

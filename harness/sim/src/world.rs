@@ -17,6 +17,8 @@ const MAX_TIMERS_PER_INSTANT: u32 = 1000;
 const UP: u64 = 0;
 const DOWN: u64 = 1;
 const WAKE_UPS: u64 = 2;
+/// Sets trunks' luck apart from the nodes'.
+const TRUNKS: u64 = 0x7472_756e_6b73;
 
 /// One participant of a [`World`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +72,8 @@ pub struct World {
     queue: Queue<Happening>,
     nodes: Vec<Node>,
     routes: BTreeMap<SocketAddr, NodeId>,
+    /// Ways of their own from one node to another.
+    trunks: BTreeMap<(NodeId, NodeId), Lane>,
     /// Both ends of every control connection that is open: who calls whom what, and where that leads.
     connections: BTreeMap<(NodeId, PeerId), FarEnd>,
     /// The last number that was given to a connection, in the whole world.
@@ -138,6 +142,7 @@ impl World {
             queue: Queue::new(),
             nodes: Vec::new(),
             routes: BTreeMap::new(),
+            trunks: BTreeMap::new(),
             connections: BTreeMap::new(),
             last_peer: PeerId::RELAY.0,
             stats: WorldStats::default(),
@@ -183,6 +188,14 @@ impl World {
         let last = RunTime(i64::MIN);
         self.connections.insert((client, PeerId::RELAY), FarEnd { node: relay, knows_us_as: peer, last });
         self.connections.insert((relay, peer), FarEnd { node: client, knows_us_as: PeerId::RELAY, last });
+    }
+
+    /// Gives two nodes a link of their own: what one of them sends to the other, control messages too, takes it in place
+    /// of both nodes' own links. `up` leads from the first to the second, `down` back.
+    pub fn add_trunk(&mut self, first: NodeId, second: NodeId, link: Link) {
+        let luck = self.seed.wrapping_add(TRUNKS + self.trunks.len() as u64);
+        self.trunks.insert((first, second), Lane::new(link.up, [luck, first.0 as u64, UP]));
+        self.trunks.insert((second, first), Lane::new(link.down, [luck, first.0 as u64, DOWN]));
     }
 
     /// Lets a node wake up late for its timers, each time by another delay: a host that has other things to do. Its
@@ -327,11 +340,15 @@ impl World {
                 Output::Send { to, data } => {
                     let enters = later(node.busy_until.max(now), node.send_cost);
                     node.busy_until = enters;
-                    let passage = node.up.pass(Flow::of(node.addr, to, data), enters, data.len());
+                    let trunk = self.routes.get(&to).and_then(|to| self.trunks.get_mut(&(id, *to)));
+                    let arrives = trunk.is_some();
+                    let lane = trunk.unwrap_or(&mut node.up);
+                    let passage = lane.pass(Flow::of(node.addr, to, data), enters, data.len());
                     self.stats.count(&passage);
                     for exit in passage.exits() {
                         let datagram = Datagram { from: node.addr, to, data: data.into() };
-                        self.queue.push(exit, Rank::Arrival, Happening::Crosses(datagram));
+                        let what = if arrives { Happening::Arrives } else { Happening::Crosses };
+                        self.queue.push(exit, Rank::Arrival, what(datagram));
                     }
                     Ok(())
                 }
@@ -365,7 +382,10 @@ impl World {
     /// When what a node says now on its connection gets to the other end.
     fn control_arrives(&mut self, from: NodeId, peer: PeerId) -> Option<(FarEnd, RunTime)> {
         let far = self.connections.get_mut(&(from, peer))?;
-        let exit = self.nodes[far.node.0].down.carry(self.nodes[from.0].up.carry(self.now));
+        let exit = match self.trunks.get(&(from, far.node)) {
+            Some(trunk) => trunk.carry(self.now),
+            None => self.nodes[far.node.0].down.carry(self.nodes[from.0].up.carry(self.now)),
+        };
         far.last = exit.max(far.last);
         Some((*far, far.last))
     }

@@ -1,6 +1,6 @@
 //! Signalling over TCP: lines of JSON between sockets and an engine's thread.
 //!
-//! [`serve`] is the relay's side, [`connect`] an endpoint's. Both give a [`ControlLink`], through which the engine's
+//! [`serve`] is the relay's side, [`connect`] an endpoint's; [`serve_edge`] is both, for an edge of a cascade. Both give a [`ControlLink`], through which the engine's
 //! thread exchanges messages without ever waiting for the network.
 
 use jiho_proto::control::Message;
@@ -14,7 +14,7 @@ mod connection;
 mod server;
 
 pub use client::{CONNECT_TIMEOUT, ConnectError, ControlClient, connect};
-pub use server::{ControlServer, JOIN_DEADLINE, MAX_CONNECTIONS, serve};
+pub use server::{ControlServer, JOIN_DEADLINE, MAX_CONNECTIONS, ServeError, serve, serve_edge};
 
 /// Messages that may wait for the engine before their senders are held up.
 const INPUT_QUEUE: usize = 256;

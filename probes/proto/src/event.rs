@@ -45,6 +45,8 @@ pub enum Event {
     Sent(SentPacket),
     /// What the jitter buffer did about one frame.
     Playout(Playout),
+    /// A relay has sent a packet on, or the mix that it went into.
+    Relayed(RelayedPacket),
     /// The relay admitted somebody.
     Admitted {
         /// The name in the room.
@@ -97,6 +99,32 @@ pub struct SentPacket {
     pub size_bytes: usize,
     /// The first byte of the Opus packet, which names the coding mode (RFC 6716, section 3.1); `None` for PCM.
     pub toc: Option<u8>,
+}
+
+/// A media packet as a relay sees it when it leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayedPacket {
+    /// Its stream; of a mix the relay's own.
+    pub ssrc: u32,
+    /// Its RTP sequence number.
+    pub sequence: u16,
+    /// Its RTP timestamp.
+    pub rtp_timestamp: u32,
+    /// The UDP payload's size.
+    pub size_bytes: usize,
+    /// To how many it went.
+    pub copies: u64,
+    /// When it came, by the kernel's stamp; of a mix, when the last packet came that is in it.
+    pub received: RunTime,
+    /// When it was sent.
+    pub sent: RunTime,
+}
+
+impl RelayedPacket {
+    /// How long the relay had it.
+    pub fn residence(&self) -> Nanos {
+        self.sent - self.received
+    }
 }
 
 /// What a jitter buffer decided about one frame of one stream, and when.

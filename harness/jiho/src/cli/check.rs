@@ -8,7 +8,9 @@ use jiho_analysis::units::RunTime;
 
 use super::{Format, described, print};
 use crate::exit::Exit;
-use crate::experiment::{Application, Architecture, Codec, Experiment, Signal, duration_text};
+use crate::experiment::{
+    Application, Architecture, Arrival, Cascade, Codec, Edge, Experiment, Mix, Signal, Through, Timing, duration_text,
+};
 use crate::report::words::counted;
 
 /// Check an experiment file, and say what it will do.
@@ -128,10 +130,40 @@ fn codec(codec: &Codec) -> String {
     }
 }
 
-fn architecture(architecture: &Architecture) -> &'static str {
+fn architecture(architecture: &Architecture) -> String {
     match architecture {
-        Architecture::Mesh {} => "mesh: each speaker sends to each hearer directly",
-        Architecture::Forward {} => "forward: the relay passes on each packet",
+        Architecture::Mesh {} => "mesh: each speaker sends to each hearer directly".to_owned(),
+        Architecture::Forward {} => "forward: the relay passes on each packet".to_owned(),
+        Architecture::Mix(mix) => format!("mix: {}", mixing(mix)),
+        Architecture::Cascade(Cascade { edges }) if edges.is_empty() => "cascade: the stage's relays".to_owned(),
+        Architecture::Cascade(Cascade { edges }) => {
+            let edge = |edge: &Edge| match &edge.of {
+                Some(of) => format!("{} (of {of})", edge.name),
+                None => edge.name.clone(),
+            };
+            format!("cascade: {}", edges.iter().map(edge).collect::<Vec<_>>().join(", "))
+        }
+        Architecture::Tier(tier) => {
+            let what = match &tier.through {
+                Through::Forward {} => "what is forwarded".to_owned(),
+                Through::Mix(mix) => mixing(mix),
+            };
+            let how = match (tier.delay_line, &tier.segments) {
+                (Some(delay), _) => format!("held back by {}", duration_text(delay)),
+                (None, Some(segments)) => format!("sent in segments of {}", duration_text(segments.length)),
+                (None, None) => String::new(),
+            };
+            format!("tier: {what}, {how}")
+        }
+    }
+}
+
+fn mixing(mix: &Mix) -> String {
+    match &mix.timing {
+        Timing::Arrival(Arrival { deadline }) => {
+            format!("one stream for each, mixed when all have come or {} have passed", duration_text(*deadline))
+        }
+        Timing::Tick {} => "one stream for each, mixed each 20 ms".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ mod moderate;
 mod relay;
 mod room;
 mod run;
+mod serving;
 mod signal;
 mod speak;
 mod track;

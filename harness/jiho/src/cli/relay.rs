@@ -6,10 +6,11 @@ use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 use jiho_drivers::udp::Traffic;
 use jiho_proto::handshake::{self, Promotion};
-use jiho_relay::{RelayStats, Serving};
+use jiho_relay::RelayStats;
 
 use super::print;
 use super::room::{CodecArgs, TokenArgs};
+use super::serving::ServingArgs;
 use crate::exit::Exit;
 use crate::experiment::parse_duration;
 use crate::live::relay::{self, Settings};
@@ -25,6 +26,9 @@ use crate::live::relay::{self, Settings};
 Examples:
   JIHO_TOKEN=secret jiho relay
   JIHO_TOKEN=secret jiho relay --control 0.0.0.0:4000 --media 0.0.0.0:4005
+  JIHO_TOKEN=secret jiho relay --stage mesh --audience mix
+  JIHO_TOKEN=secret jiho relay --audience tier --delay-line 5s
+  JIHO_TOKEN=secret jiho relay --control 127.0.0.1:4010 --media 127.0.0.1:4015 --uplink 127.0.0.1:4000
 
 Control and media must be reachable by everybody: the defaults serve this host only. Port 0 takes any free port.
 
@@ -40,12 +44,11 @@ pub(super) struct Args {
     token: TokenArgs,
     #[command(flatten)]
     codec: CodecArgs,
-    /// How sound reaches the stage.
-    #[arg(long, value_enum, default_value_t)]
-    stage: Architecture,
-    /// How sound reaches the audience.
-    #[arg(long, value_enum, default_value_t)]
-    audience: Architecture,
+    #[command(flatten)]
+    serving: ServingArgs,
+    /// Be an edge of another relay: its control address. Both rooms are then one.
+    #[arg(long, value_name = "HOST:PORT")]
+    uplink: Option<String>,
     /// How long the token lets people in and takes commands, with its unit [default: for good]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     token_lifetime: Option<Nanos>,
@@ -81,29 +84,11 @@ impl Profile {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Architecture {
-    /// Each speaker sends to each hearer directly.
-    Mesh,
-    /// The relay passes on each packet.
-    #[default]
-    Forward,
-}
-
-impl Architecture {
-    fn serving(self) -> Serving {
-        match self {
-            Self::Mesh => Serving::Mesh,
-            Self::Forward => Serving::Forward,
-        }
-    }
-}
-
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { control, media, token, codec, stage, audience, token_lifetime, promotion } = args;
-    let (stage, audience) = (stage.serving(), audience.serving());
+    let Args { control, media, token, codec, serving, uplink, token_lifetime, promotion } = args;
+    let (stage, audience) = serving.stage_and_audience(uplink.is_some())?;
     let (token, codec, promotion) = (token.token, codec.config(), promotion.promotion());
-    let settings = Settings { control, media, token, token_lifetime, codec, stage, audience, promotion };
+    let settings = Settings { control, media, token, token_lifetime, codec, stage, audience, promotion, uplink };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;
     Ok(Exit::Done)
@@ -121,7 +106,10 @@ fn text(stats: &RelayStats, traffic: &Traffic) -> String {
         rtcp,
         malformed,
         wrong_stream,
+        ..
     } = *stats;
+    let RelayStats { decoded, mixed, encoded, mix_concealed, mix_late, mix_skipped, undecodable, not_held, .. } =
+        *stats;
     let Traffic { send_errors, oversized, overflowed, .. } = *traffic;
     [
         ("received", received, ""),
@@ -133,6 +121,14 @@ fn text(stats: &RelayStats, traffic: &Traffic) -> String {
         ("  RTCP", rtcp, "ends at the relay"),
         ("  malformed", malformed, "neither RTP nor RTCP"),
         ("  wrong stream", wrong_stream, "another seat's SSRC, or one too many"),
+        ("mixed", mixed, "rounds of 20 ms"),
+        ("  decoded", decoded, "frames"),
+        ("  encoded", encoded, "frames: one per round and distinct mix"),
+        ("  concealed", mix_concealed, "rounds in which a speaker's packet was missing"),
+        ("  late", mix_late, "came after their round"),
+        ("  skipped", mix_skipped, "frames left out because of clocks that drift"),
+        ("  undecodable", undecodable, "not of the room's codec"),
+        ("not held back", not_held, "the delayed tier had no room"),
         ("sent", copies, ""),
         ("not sent", send_errors, "the system did not take them"),
         ("oversized", oversized, "dropped unread"),

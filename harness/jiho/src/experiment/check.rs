@@ -17,7 +17,6 @@ use super::mend;
 use super::parts::{Codec, Signal};
 use super::place::Place;
 use super::playout::Playout;
-use super::serving::RelayPart;
 use super::text::{LONGEST, ample_text, duration_text};
 use super::{Experiment, Listener, Speaker};
 
@@ -57,14 +56,16 @@ pub(super) fn check(
     links.entry(DEFAULT_LINK.to_owned()).or_default();
     let mut hosts = std::mem::take(&mut file.host);
     check.hosts(&mut hosts, &file.run, folder, &root.key("host"));
+    check.serving(&mut file, &links, &root);
     let speakers: Vec<Speaker> = file
         .speaker
         .into_iter()
         .zip(codes.by_ref())
         .enumerate()
-        .map(|(n, (SpeakerEntry { name, link, host, playout, .. }, code))| Speaker {
+        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, .. }, code))| Speaker {
             name,
             code,
+            edge,
             link: check.link_name(link, &links, &root.key("speaker").index(n)),
             host: check.host_name(host, &hosts, &root.key("speaker").index(n)),
             playout: playout.unwrap_or_else(|| file.playout.clone()),
@@ -76,13 +77,14 @@ pub(super) fn check(
         .enumerate()
         .flat_map(|(n, entry)| {
             let names = entry.names();
-            let ListenerEntry { link, host, playout, .. } = entry;
+            let ListenerEntry { link, host, playout, edge, .. } = entry;
             let link = check.link_name(link, &links, &root.key("listener").index(n));
             let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
             names.into_iter().map(move |name| Listener {
                 name,
                 code: None,
+                edge: edge.clone(),
                 link: link.clone(),
                 host: host.clone(),
                 playout: playout.clone(),
@@ -92,7 +94,6 @@ pub(super) fn check(
     for listener in listeners.iter_mut().filter(|listener| promoted.contains(&listener.name)) {
         listener.code = codes.next();
     }
-    check.relay(&file.relay, &links, &root.key("relay"));
     let experiment = Experiment {
         name: file.name.unwrap_or_else(|| name_from(origin)),
         run: file.run,
@@ -222,11 +223,13 @@ impl Check<'_> {
         }
     }
 
-    fn name(&mut self, name: &str, place: &Place<'_>) {
+    pub(super) fn name(&mut self, name: &str, place: &Place<'_>) {
         if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits_a_name) {
             let message = format!("`{name}` cannot be a name, because files are named by it");
             let mend = format!("names have 1 to {LONGEST_NAME} characters out of letters a-z and A-Z, digits, - and _");
             self.problem(place, message, &mend);
+        } else if name == jiho_relay::MIX {
+            self.problem(place, format!("`{name}` is what a relay calls its mixes"), "give another name");
         }
     }
 
@@ -271,10 +274,6 @@ impl Check<'_> {
         }
     }
 
-    fn relay(&mut self, relay: &RelayPart, links: &BTreeMap<String, Link>, place: &Place<'_>) {
-        self.link_name(relay.link.clone(), links, place);
-    }
-
     fn playouts(&mut self, file: &File, root: &Place<'_>) {
         self.playout(&file.playout, root);
         let speakers = file.speaker.iter().map(|speaker| &speaker.playout).enumerate();
@@ -294,7 +293,12 @@ impl Check<'_> {
         }
     }
 
-    fn link_name(&mut self, name: Option<String>, links: &BTreeMap<String, Link>, place: &Place<'_>) -> String {
+    pub(super) fn link_name(
+        &mut self,
+        name: Option<String>,
+        links: &BTreeMap<String, Link>,
+        place: &Place<'_>,
+    ) -> String {
         let Some(name) = name else { return DEFAULT_LINK.to_owned() };
         if !links.contains_key(&name) {
             let known: Vec<&str> = links.keys().map(String::as_str).collect();
@@ -326,15 +330,15 @@ impl Check<'_> {
         let hearers = experiment
             .speakers
             .iter()
-            .map(|s| (&s.name, &s.link, &s.playout))
-            .chain(experiment.listeners.iter().map(|l| (&l.name, &l.link, &l.playout)));
+            .map(|s| (&s.name, &s.link, &s.playout, &experiment.stage))
+            .chain(experiment.listeners.iter().map(|l| (&l.name, &l.link, &l.playout, &experiment.audience)));
         let longest_way = hearers
             .flat_map(|hearer| experiment.speakers.iter().map(move |speaker| (speaker, hearer)))
             .filter(|(speaker, (name, ..))| speaker.name != **name)
-            .filter_map(|(speaker, (_, link, playout))| {
+            .filter_map(|(speaker, (_, link, playout, serving))| {
                 let up = experiment.links.get(&speaker.link)?.up.longest();
                 let down = experiment.links.get(link)?.down.longest();
-                Some(up + experiment.relay_passage() + down + playout.longest())
+                Some(up + experiment.longest_passage() + serving.longest_hold() + down + playout.longest())
             })
             .max();
         if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {

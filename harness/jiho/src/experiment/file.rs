@@ -145,6 +145,7 @@ pub(super) struct SpeakerEntry {
     pub(super) code: Option<u32>,
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
+    pub(super) edge: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }
@@ -158,6 +159,7 @@ pub(super) struct ListenerEntry {
     pub(super) code: Option<u32>,
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
+    pub(super) edge: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod check_links;
+mod check_serving;
 mod error;
 mod file;
 mod host;
@@ -34,7 +35,7 @@ pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, 
 pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Signal, TonesSignal};
 pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
-pub use serving::{Architecture, RelayPart};
+pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 
 /// The commented experiment that a new user starts from.
@@ -83,6 +84,9 @@ pub struct Speaker {
     pub name: String,
     /// Unique among speakers.
     pub code: Code,
+    /// At which relay of a cascade; `None` if there is one relay alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge: Option<String>,
     /// A key of [`Experiment::links`].
     pub link: String,
     /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
@@ -100,6 +104,9 @@ pub struct Listener {
     /// Of somebody who is promoted; unique among all who speak.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
+    /// At which relay of a cascade; `None` if there is one relay alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge: Option<String>,
     /// A key of [`Experiment::links`].
     pub link: String,
     /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
@@ -148,10 +155,20 @@ impl Experiment {
         toml::to_string(self).unwrap_or_default()
     }
 
-    /// The longest that a packet is likely to take on the relay's own link, there and back.
-    fn relay_passage(&self) -> Nanos {
-        let link = self.relay.link.as_ref().and_then(|name| self.links.get(name));
-        link.map_or(Nanos::ZERO, |link| link.down.longest() + link.up.longest())
+    /// All relays, if there are several.
+    pub fn edges(&self) -> &[Edge] {
+        let edges = self.stage.edges();
+        if edges.is_empty() { self.audience.edges() } else { edges }
+    }
+
+    /// The longest that a packet is likely to take between the participants' links: on the relay's own, there and
+    /// back, and on all trunks.
+    fn longest_passage(&self) -> Nanos {
+        let passage = |name: &String| {
+            self.links.get(name).map_or(Nanos::ZERO, |link: &Link| link.down.longest() + link.up.longest())
+        };
+        let links = self.relay.link.iter().chain(self.edges().iter().filter_map(|edge| edge.link.as_ref()));
+        links.map(passage).fold(Nanos::ZERO, |sum, passage| sum + passage)
     }
 
     /// What each speaker plays, in the order of [`Experiment::speakers`], and then each listener with a code, when the

@@ -25,6 +25,9 @@ pub struct Run {
     /// Whose ears are recorded, by name; absent: everybody's. What the others hear is found as it plays, and not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recordings: Option<Vec<String>>,
+    /// Whether `relay.csv` is written: a row for each packet that a relay passes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub relay_csv: bool,
 }
 
 impl Run {
@@ -50,6 +53,7 @@ impl Default for Run {
             drain: Nanos::from_secs(1),
             seed: 1,
             recordings: None,
+            relay_csv: false,
         }
     }
 }

@@ -328,7 +328,56 @@ fn codec() -> impl Strategy<Value = Codec> {
 }
 
 fn architecture() -> impl Strategy<Value = Architecture> {
-    prop_oneof![Just(Architecture::Mesh {}), Just(Architecture::Forward {})]
+    let timing = || {
+        let arrival = (1..100i64).prop_map(|ms| Timing::Arrival(Arrival { deadline: Nanos::from_millis(ms) }));
+        prop_oneof![arrival, Just(Timing::Tick {})]
+    };
+    let mix = move || timing().prop_map(|timing| Mix { timing });
+    let through = prop_oneof![Just(Through::Forward {}), mix().prop_map(Through::Mix)];
+    let tier = (any::<bool>(), 1..4_000i64, through).prop_map(|(line, ms, through)| {
+        let span = Nanos::from_millis(ms);
+        let segments = (!line).then_some(Segments { length: span });
+        Architecture::Tier(Tier { delay_line: line.then_some(span), segments, through })
+    });
+    prop_oneof![Just(Architecture::Mesh {}), Just(Architecture::Forward {}), mix().prop_map(Architecture::Mix), tier]
+}
+
+#[test]
+fn a_cascade_fills_in_whose_edge_each_is_and_where_everybody_is() {
+    let text = "[stage.cascade]\nedges = [{ name = 'tokyo' }, { name = 'osaka' }, { name = 'nara', of = 'osaka' }]\n\
+                [[speaker]]\nname = 'ana'\n[[listener]]\nname = 'lena'\nedge = 'nara'\n";
+    let experiment = parse(text).unwrap();
+    let of: Vec<_> = experiment.edges().iter().map(|edge| edge.of.as_deref()).collect();
+    assert_eq!(of, [None, Some("tokyo"), Some("osaka")]);
+    assert_eq!(experiment.speakers[0].edge.as_deref(), Some("tokyo"));
+    assert_eq!(experiment.listeners[0].edge.as_deref(), Some("nara"));
+    assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
+}
+
+#[test]
+fn what_cannot_serve_together_is_told_with_its_mend() {
+    let edges = "edges = [{ name = 'tokyo' }, { name = 'osaka' }]";
+    for (serving, message) in [
+        ("[audience.tier]".to_owned(), "a tier is delayed by a delay line or by segments, one of the two"),
+        ("[audience.tier]\nsegments.length = '11s'".to_owned(), "11s is not possible here"),
+        ("[stage.mix]\ntiming.arrival.deadline = '0s'".to_owned(), "0s is not possible here"),
+        ("[stage.cascade]".to_owned(), "a cascade without edges"),
+        (format!("[stage.cascade]\n{edges}\n[audience.mesh]"), "a mesh does not pass relays"),
+        (format!("[stage.cascade]\n{edges}\n[audience.cascade]\n{edges}"), "the edges are the stage's already"),
+        (
+            "[stage.cascade]\nedges = [{ name = 'a' }, { name = 'b', of = 'c' }]".to_owned(),
+            "there is no edge `c` above",
+        ),
+        ("[stage.cascade]\nedges = [{ name = 'a', of = 'a' }]".to_owned(), "the first edge is nobody's edge"),
+        ("[stage.cascade]\nedges = [{ name = 'a' }, { name = 'a' }]".to_owned(), "the name `a` is taken"),
+        ("[relay]\nlink = 'nowhere'".to_owned(), "missing link `nowhere`"),
+        ("[[listener]]\nname = 'mei'\nedge = 'osaka'".to_owned(), "there is no edge `osaka`"),
+        (format!("[audience.cascade]\n{edges}\n[[speaker]]\nname = 'b'\nedge = 'osaka'"), "the stage is at the first"),
+        ("[[listener]]\nname = 'mix'".to_owned(), "`mix` is what a relay calls its mixes"),
+    ] {
+        let said = first_message(&format!("[run]\ndrain = '30s'\n{serving}\n{SMALLEST}"));
+        assert!(said.contains(message), "{serving}: {said}");
+    }
 }
 
 prop_compose! {
@@ -364,6 +413,7 @@ prop_compose! {
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
                 name: format!("s{n}"),
                 code: Code::new(first_code + n).unwrap(),
+                edge: None,
                 link: link(index),
                 host: hosts.keys().next().cloned(),
                 playout,
@@ -371,6 +421,7 @@ prop_compose! {
             listeners: (0..).zip(listeners).map(|(n, (index, playout))| Listener {
                 name: format!("l{n}"),
                 code: None,
+                edge: None,
                 link: link(index),
                 host: hosts.keys().next().cloned(),
                 playout,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use jiho_analysis::roles::Step;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::control;
+use jiho_drivers::control::{self, CONNECT_TIMEOUT};
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
 use jiho_proto::codec::CodecConfig;
@@ -43,6 +43,8 @@ pub struct Settings {
     pub audience: Serving,
     /// How somebody comes from the audience to the stage.
     pub promotion: Promotion,
+    /// Whose edge it is: that relay's control address.
+    pub uplink: Option<String>,
 }
 
 /// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
@@ -57,10 +59,16 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let interrupt = interrupt();
     let socket = Socket::bind(settings.media)?;
     let media = socket.local_addr();
-    let (server, link) = control::serve(settings.control, socket.waker()).await?;
-    let Settings { token, token_lifetime, codec, stage, audience, promotion, .. } = settings;
+    let Settings { control, token, token_lifetime, codec, stage, audience, promotion, uplink, .. } = settings;
+    let (server, link) = match &uplink {
+        Some(uplink) => control::serve_edge(control, uplink, CONNECT_TIMEOUT, socket.waker()).await?,
+        None => control::serve(control, socket.waker()).await?,
+    };
     let token_expires = token_lifetime.map(|lifetime| RunTime::START + lifetime);
-    let relay = Relay::new(RelayConfig { media, token, token_expires, codec, stage, audience, promotion });
+    let (uplink, seed) = (uplink.is_some(), std::process::id());
+    let config =
+        RelayConfig { token_expires, stage, audience, promotion, ..RelayConfig::forwarding(media, token, codec) };
+    let relay = Relay::new(RelayConfig { uplink, seed, ..config });
     let (relay, stats) = Counted::new(relay);
     let (records, mut news) = Told::new(Box::new(Unkept));
     let thread = MediaThread::spawn("relay", Box::new(relay), socket, RunClock::start(), link, Box::new(records))
@@ -87,6 +95,8 @@ fn tell(event: &Event) {
     match event {
         Event::Admitted { name } => say(&format!("{name} came in")),
         Event::Left { name } => say(&format!("{name} left")),
+        Event::Joined => say("joined the relay whose edge this is"),
+        Event::Failed { reason } => say(reason),
         Event::Refused { name, reason } => say(&format!("refused {name:?}: {reason}")),
         Event::Step(StepTaken { number: Some(number), change, subject, step, detail }) => {
             let change = change.name();

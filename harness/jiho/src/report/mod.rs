@@ -14,6 +14,7 @@ pub mod events;
 pub mod gaps;
 pub mod packets;
 pub mod pairs;
+pub mod relay;
 pub mod run_json;
 pub mod stack;
 pub mod steps;

@@ -80,6 +80,11 @@ impl Folder {
         self.0.join("packets.csv")
     }
 
+    /// One row per packet that a relay passed on, if the experiment wants it.
+    pub fn relay(&self) -> PathBuf {
+        self.0.join("relay.csv")
+    }
+
     /// Comings and goings, and the steps of role changes.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.csv")

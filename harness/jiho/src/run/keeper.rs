@@ -23,6 +23,7 @@ use super::unrecorded::Unrecorded;
 use crate::report::emissions::EmissionRow;
 use crate::report::events::EventRow;
 use crate::report::packets::{PacketRow, Tap};
+use crate::report::relay::RelayRow;
 use crate::report::run_json::Late;
 use crate::report::table::Table;
 
@@ -113,6 +114,8 @@ impl Keeper {
             emissions: Table::create(&folder.emissions())?,
             packets: Table::create(&folder.packets())?,
             events: Table::create(&folder.events())?,
+            relay: None,
+            relay_path: folder.relay(),
             talkers: BTreeMap::new(),
             flushed: RunTime::START,
             kept: Kept::default(),
@@ -194,6 +197,9 @@ struct Writer {
     emissions: Table<EmissionRow>,
     packets: Table<PacketRow>,
     events: Table<EventRow>,
+    /// Begun with the first row: most runs have none.
+    relay: Option<Table<RelayRow>>,
+    relay_path: PathBuf,
     /// Names of streams.
     talkers: BTreeMap<u32, String>,
     flushed: RunTime,
@@ -287,6 +293,7 @@ impl Writer {
     fn flush(&mut self) -> anyhow::Result<()> {
         self.emissions.flush()?;
         self.packets.flush()?;
+        self.relay.as_mut().map_or(Ok(()), Table::flush)?;
         Ok(self.events.flush()?)
     }
 
@@ -300,7 +307,7 @@ impl Writer {
         }
         match author {
             Author::Participant(who) => self.of_participant(*who, event)?,
-            Author::Staff(name) => self.of_staff(name, event),
+            Author::Staff(name) => self.of_staff(name, event)?,
         }
         if at - self.flushed >= FLUSH_EVERY {
             self.flushed = at;
@@ -310,8 +317,17 @@ impl Writer {
     }
 
     /// What a command came to that was given in vain is as much a failure as somebody's early end.
-    fn of_staff(&mut self, name: &str, event: Event) {
+    fn of_staff(&mut self, name: &str, event: Event) -> anyhow::Result<()> {
         match event {
+            Event::Relayed(packet) => {
+                let speaker = self.talkers.get(&packet.ssrc).map_or("", String::as_str);
+                let row = RelayRow::of(&self.run_id, name, speaker, &packet);
+                let table = match &mut self.relay {
+                    Some(table) => table,
+                    None => self.relay.insert(Table::create(&self.relay_path)?),
+                };
+                table.row(&row)?;
+            }
             Event::Failed { reason } => self.kept.failures.push((name.to_owned(), reason)),
             Event::Step(StepTaken { change, subject, step: Step::Failed, detail, .. }) => {
                 let reason = format!("{} {subject}: {detail}", change.name());
@@ -319,6 +335,7 @@ impl Writer {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn of_participant(&mut self, who: usize, event: Event) -> anyhow::Result<()> {
@@ -355,7 +372,7 @@ impl Writer {
             Event::MouthResumed { from } => desk.skip_until(from),
             Event::MouthPaused | Event::Step(_) => {}
             // Said by relays.
-            Event::Admitted { .. } | Event::Left { .. } | Event::Refused { .. } => {}
+            Event::Admitted { .. } | Event::Left { .. } | Event::Refused { .. } | Event::Relayed(_) => {}
         }
         Ok(())
     }

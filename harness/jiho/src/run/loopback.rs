@@ -1,4 +1,4 @@
-//! A run in real time over this machine's loopback: the relay and every participant on a thread and a socket of their
+//! A run in real time over this machine's loopback: every relay and every participant on a thread and a socket of their
 //! own, signalling over TCP. Each is behind the link that the experiment gives it, with the luck that it has in
 //! simulation; what the machine itself adds comes on top.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::control::{self, CONNECT_TIMEOUT, ControlClient};
+use jiho_drivers::control::{self, CONNECT_TIMEOUT, ControlClient, ControlServer};
 use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
 use jiho_proto::control::Action;
@@ -21,7 +21,7 @@ use jiho_proto::records::Records;
 use super::cast::{self, Member};
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
-use super::relays;
+use super::relays::{self, Station};
 use crate::experiment::Experiment;
 
 /// How often progress is told, and how soon an interrupt is noticed.
@@ -34,7 +34,7 @@ const MODERATOR_EARLY: Nanos = Nanos::from_secs(1);
 /// How the threads fared, and whether the run was cut short.
 #[derive(Debug)]
 pub(super) struct Played {
-    /// The relay's, then the participants' in the experiment's order.
+    /// The relays', then the participants' in the experiment's order.
     pub(super) threads: Vec<MediaReport>,
     /// Ctrl-C came.
     pub(super) interrupted: bool,
@@ -51,20 +51,21 @@ pub(super) async fn play(
     interrupt: &Interrupt,
     progress: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
-    let socket = Socket::bind(ANY_PORT)?;
-    let media = socket.local_addr();
-    let (server, link) = control::serve(ANY_PORT, socket.waker()).await?;
-    let seed = u64::from(experiment.run.seed);
-    let relay = behind(relays::link(experiment), relays::relay(experiment, media, TOKEN), media, seed, 0);
-    let relay = MediaThread::spawn("relay", relay, socket, clock, link, keeper.staff("relay"))
-        .context("cannot start the relay's thread")?;
-    let address = server.local_addr().to_string();
+    let mut stations: Vec<(ControlServer, MediaThread)> = Vec::new();
+    for (index, station) in relays::stations(experiment).into_iter().enumerate() {
+        let parent = station.of.and_then(|of| stations.get(of)).map(|(server, _)| server.local_addr().to_string());
+        stations.push(enter_relay(experiment, keeper, clock, index, &station, parent).await?);
+    }
+    let places = relays::places(experiment);
     let mut to_come: VecDeque<Comer> = comers(experiment, keeper).into();
     let mut there: Vec<Player> = Vec::new();
     let end = RunTime::START + experiment.run.total();
     loop {
         while let Some(comer) = to_come.pop_front_if(|comer| comer.comes <= clock.now()) {
-            there.push(comer.enter(experiment, &address, clock).await?);
+            // The moderator is at the first one.
+            let place = places.get(comer.index).copied().unwrap_or_default();
+            let relay = stations[place].0.local_addr().to_string();
+            there.push(comer.enter(experiment, &relay, clock).await?);
         }
         // An engine ends early only when something went wrong: its report says what.
         let ended = there.iter().any(|player| player.thread.is_finished() && !player.gone);
@@ -90,10 +91,42 @@ pub(super) async fn play(
     for client in clients {
         client.closed().await;
     }
-    relay.stop();
-    reports.insert(0, tokio::task::spawn_blocking(move || relay.join()).await?);
-    server.shutdown().await;
+    let (mut servers, mut relays) = (Vec::new(), Vec::new());
+    // Edges take their leave before the relay whose edges they are.
+    for (server, relay) in stations.into_iter().rev() {
+        relay.stop();
+        relays.push(tokio::task::spawn_blocking(move || relay.join()).await?);
+        servers.push(server);
+    }
+    reports.splice(..0, relays.into_iter().rev());
+    for server in servers {
+        server.shutdown().await;
+    }
     Ok(Played { threads: reports, interrupted: interrupt.wanted() })
+}
+
+/// The `index`-th relay, with its server for signalling; `parent` is the one whose edge it is.
+async fn enter_relay(
+    experiment: &Experiment,
+    keeper: &Keeper,
+    clock: RunClock,
+    index: usize,
+    station: &Station<'_>,
+    parent: Option<String>,
+) -> anyhow::Result<(ControlServer, MediaThread)> {
+    let socket = Socket::bind(ANY_PORT)?;
+    let media = socket.local_addr();
+    let (server, signalling) = match &parent {
+        Some(parent) => control::serve_edge(ANY_PORT, parent, CONNECT_TIMEOUT, socket.waker()).await?,
+        None => control::serve(ANY_PORT, socket.waker()).await?,
+    };
+    let relay = relays::relay(experiment, index, parent.is_some(), media, TOKEN);
+    // A link here would lie on the trunks too, so relays of a cascade have none.
+    let link = if experiment.edges().is_empty() { relays::link(experiment) } else { Link::default() };
+    let relay = behind(link, relay, media, u64::from(experiment.run.seed), 0);
+    let thread = MediaThread::spawn(station.name, relay, socket, clock, signalling, keeper.staff(station.name))
+        .with_context(|| format!("cannot start the thread of {}", station.name))?;
+    Ok((server, thread))
 }
 
 /// Somebody who is still to come: a participant, or the moderator.

@@ -17,6 +17,7 @@ use crate::experiment::Experiment;
 const SLICE: Nanos = Nanos::from_millis(250);
 const TOKEN: &str = "simulation";
 const MODERATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254)), 5004);
+const FIRST_RELAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 4005);
 
 /// Plays an experiment through; `progress` is told the run time reached.
 ///
@@ -30,13 +31,22 @@ pub(super) fn play(
 ) -> anyhow::Result<()> {
     let codec = cast::codec(&experiment.media.codec);
     let mut world = World::new(u64::from(experiment.run.seed));
-    let relay_addr = SocketAddr::from(([10, 0, 0, 1], 4005));
-    let relay_link = relays::link(experiment);
-    let relay = relays::relay(experiment, relay_addr, TOKEN);
-    let relay = world.add_node(relay_addr, Box::new(relay), keeper.staff("relay"), relay_link);
-    world.set_send_cost(relay, experiment.relay.cost_per_packet);
-    world.start_at(relay, RunTime::START);
+    let mut stations = Vec::new();
+    for (index, station) in relays::stations(experiment).into_iter().enumerate() {
+        let [.., high, low] = (index as u32).to_be_bytes();
+        let addr = if index == 0 { FIRST_RELAY } else { SocketAddr::from(([10, 255, high, low], 4005)) };
+        let relay = Box::new(relays::relay(experiment, index, station.of.is_some(), addr, TOKEN));
+        let node = world.add_node(addr, relay, keeper.staff(station.name), relays::link(experiment));
+        world.set_send_cost(node, experiment.relay.cost_per_packet);
+        if let Some(&parent) = station.of.and_then(|of| stations.get(of)) {
+            world.add_trunk(node, parent, relays::trunk(experiment, &station));
+            world.connect(node, parent);
+        }
+        world.start_at(node, RunTime::START);
+        stations.push(node);
+    }
     let end = RunTime::START + experiment.run.total();
+    let places = relays::places(experiment);
     let mut nodes = Vec::new();
     for (index, member) in cast::members(experiment).into_iter().enumerate() {
         let host = (index as u32 + 2).to_be_bytes();
@@ -49,7 +59,7 @@ pub(super) fn play(
         if let Some(wake_up) = wake_up {
             world.set_wake_up(node, wake_up);
         }
-        world.connect(node, relay);
+        world.connect(node, stations[places[index]]);
         world.start_at(node, comes);
         if let Some(goes) = goes {
             world.stop_at(node, goes);
@@ -61,7 +71,7 @@ pub(super) fn play(
         // Nothing lies between the moderator and the relay: what is commanded at an instant is there at that instant.
         let moderator = Box::new(Moderator::new(TOKEN.to_owned(), agenda));
         let node = world.add_node(MODERATOR, moderator, keeper.staff("moderator"), Link::default());
-        world.connect(node, relay);
+        world.connect(node, stations[0]);
         world.start_at(node, RunTime::START);
         nodes.push(node);
     }

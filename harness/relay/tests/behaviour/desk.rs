@@ -25,7 +25,11 @@ pub(crate) enum Said {
     Done,
 }
 
-pub(crate) struct Desk(Relay);
+pub(crate) struct Desk {
+    relay: Relay,
+    /// When the relay wants to be woken.
+    pub(crate) wake: Option<RunTime>,
+}
 
 impl Desk {
     pub(crate) fn new() -> Self {
@@ -42,22 +46,31 @@ impl Desk {
     }
 
     pub(crate) fn of(config: RelayConfig) -> Self {
-        let mut desk = Self(Relay::new(config));
-        assert_eq!(desk.input(Input::Start), []);
+        let uplink = config.uplink;
+        let mut desk = Self { relay: Relay::new(config), wake: None };
+        let said = desk.input(Input::Start);
+        assert_eq!(said.is_empty(), !uplink, "{said:?}");
         desk
     }
 
     /// Gives one input and drains the outputs.
     pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Said> {
-        self.0.handle(NOW, input);
+        self.input_at(NOW, input)
+    }
+
+    pub(crate) fn input_at(&mut self, now: RunTime, input: Input<'_>) -> Vec<Said> {
+        self.relay.handle(now, input);
         let mut said = Vec::new();
         loop {
-            match self.0.poll_output() {
+            match self.relay.poll_output() {
                 Output::Send { to, data } => said.push(Said::Packet(to, data.to_vec())),
                 Output::Control { peer, message } => said.push(Said::Control(peer, message)),
                 Output::Event { at, event } => said.push(Said::Event(at, event)),
-                Output::Ear { .. } | Output::Wait(Some(_)) => unreachable!("a relay has no ear and no timers"),
-                Output::Wait(None) => return said,
+                Output::Ear { .. } => unreachable!("a relay has no ear"),
+                Output::Wait(wake) => {
+                    self.wake = wake;
+                    return said;
+                }
                 Output::Done => {
                     said.push(Said::Done);
                     return said;
@@ -85,6 +98,28 @@ impl Desk {
         self.input(Input::Packet { from: addr(from), received: NOW, data })
     }
 
+    /// A packet that is handled as it arrives, after all that was due before.
+    pub(crate) fn packet_at(&mut self, now: RunTime, from: u16, data: &[u8]) -> Vec<(RunTime, SocketAddr, Vec<u8>)> {
+        let mut sent = self.run_while(|wake| wake < now);
+        let said = self.input_at(now, Input::Packet { from: addr(from), received: now, data });
+        sent.extend(packets(now, said));
+        sent
+    }
+
+    /// Wakes the relay whenever it asks for it, up to an instant, and gives what it sends.
+    pub(crate) fn run_until(&mut self, end: RunTime) -> Vec<(RunTime, SocketAddr, Vec<u8>)> {
+        self.run_while(|wake| wake <= end)
+    }
+
+    fn run_while(&mut self, wanted: impl Fn(RunTime) -> bool) -> Vec<(RunTime, SocketAddr, Vec<u8>)> {
+        let mut sent = Vec::new();
+        while let Some(wake) = self.wake.filter(|wake| wanted(*wake)) {
+            let said = self.input_at(wake, Input::Timer);
+            sent.extend(packets(wake, said));
+        }
+        sent
+    }
+
     /// To whom a packet goes.
     pub(crate) fn reached(&mut self, from: u16, data: &[u8]) -> Vec<u16> {
         let to = |said| match said {
@@ -95,7 +130,7 @@ impl Desk {
     }
 
     pub(crate) fn stats(&self) -> RelayStats {
-        self.0.stats()
+        self.relay.stats()
     }
 }
 
@@ -117,4 +152,11 @@ pub(crate) fn rtp(ssrc: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     rtp::Repr { marker: false, payload_type: 96, sequence: 3, timestamp: 4, ssrc, payload: &payload }.emit(&mut bytes);
     bytes
+}
+
+fn packets(at: RunTime, said: Vec<Said>) -> impl Iterator<Item = (RunTime, SocketAddr, Vec<u8>)> {
+    said.into_iter().filter_map(move |said| match said {
+        Said::Packet(to, data) => Some((at, to, data)),
+        _ => None,
+    })
 }

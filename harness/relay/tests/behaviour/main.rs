@@ -4,4 +4,7 @@ mod admission;
 mod announcements;
 mod desk;
 mod forwarding;
+mod holding;
 mod meshing;
+mod mixing;
+mod trunks;

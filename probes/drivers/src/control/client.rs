@@ -85,14 +85,19 @@ pub async fn connect(
     patience: Duration,
     waker: Waker,
 ) -> Result<(ControlClient, ControlLink), ConnectError> {
-    let stream = match timeout(patience, open(relay)).await {
-        Ok(stream) => stream?,
-        Err(_) => return Err(ConnectError::TimedOut { relay: relay.to_owned(), after: patience }),
-    };
+    let stream = reach(relay, patience).await?;
     let address = stream.peer_addr().map_err(|source| ConnectError::Other { relay: relay.to_owned(), source })?;
     let (link, wires) = ControlLink::new(waker);
     let task = tokio::spawn(run(stream, wires));
     Ok((ControlClient { relay: address, task }, link))
+}
+
+/// A connection to a relay, within a time.
+pub(super) async fn reach(relay: &str, patience: Duration) -> Result<TcpStream, ConnectError> {
+    match timeout(patience, open(relay)).await {
+        Ok(stream) => stream,
+        Err(_) => Err(ConnectError::TimedOut { relay: relay.to_owned(), after: patience }),
+    }
 }
 
 async fn open(relay: &str) -> Result<TcpStream, ConnectError> {

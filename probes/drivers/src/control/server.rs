@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use super::client::{self, ConnectError};
 use super::connection::{self, GOODBYE, Side};
 use super::{ControlInput, ControlLink, Inputs, Wires};
 use crate::address::{BindError, Transport};
@@ -65,22 +66,64 @@ pub async fn serve(address: SocketAddr, waker: Waker) -> Result<(ControlServer, 
     serve_within(Limits { join_deadline: JOIN_DEADLINE, connections: MAX_CONNECTIONS }, address, waker).await
 }
 
+/// Why an edge cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its own address cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The relay whose edge it is cannot be reached.
+    #[error(transparent)]
+    Uplink(#[from] ConnectError),
+}
+
+/// As [`serve`], for a relay that is an edge of the one at `uplink`, given as `host:port`. The connection to that is
+/// [`PeerId::RELAY`]; it ends with the server's.
+pub async fn serve_edge(
+    address: SocketAddr,
+    uplink: &str,
+    patience: Duration,
+    waker: Waker,
+) -> Result<(ControlServer, ControlLink), ServeError> {
+    let stream = client::reach(uplink, patience).await?;
+    let limits = Limits { join_deadline: JOIN_DEADLINE, connections: MAX_CONNECTIONS };
+    Ok(start(limits, address, waker, Some(stream)).await?)
+}
+
 pub(super) async fn serve_within(
     limits: Limits,
     address: SocketAddr,
     waker: Waker,
+) -> Result<(ControlServer, ControlLink), BindError> {
+    start(limits, address, waker, None).await
+}
+
+async fn start(
+    limits: Limits,
+    address: SocketAddr,
+    waker: Waker,
+    uplink: Option<TcpStream>,
 ) -> Result<(ControlServer, ControlLink), BindError> {
     let failed = |reason| BindError { transport: Transport::Tcp, address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let (link, wires) = ControlLink::new(waker);
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(run(limits, listener, wires, stopped));
+    let task = tokio::spawn(run(limits, listener, wires, stopped, uplink));
     Ok((ControlServer { address: bound, stop, task }, link))
 }
 
-async fn run(limits: Limits, listener: TcpListener, mut wires: Wires, mut stopped: oneshot::Receiver<()>) {
+async fn run(
+    limits: Limits,
+    listener: TcpListener,
+    mut wires: Wires,
+    mut stopped: oneshot::Receiver<()>,
+    uplink: Option<TcpStream>,
+) {
     let mut clients = Clients::new(limits, wires.inputs);
+    if let Some(uplink) = uplink {
+        clients.talk(uplink, PeerId::RELAY, Side::Client);
+    }
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -121,9 +164,12 @@ impl Clients {
         }
         let peer = PeerId(self.last.0 + 1);
         self.last = peer;
+        self.talk(stream, peer, Side::Relay { join_deadline: self.limits.join_deadline });
+    }
+
+    fn talk(&mut self, stream: TcpStream, peer: PeerId, side: Side) {
         let (sender, outgoing) = mpsc::channel(OUTPUT_QUEUE);
         let inputs = self.inputs.clone();
-        let side = Side::Relay { join_deadline: self.limits.join_deadline };
         let task = self.tasks.spawn(async move {
             connection::run(stream, side, peer, inputs, outgoing).await;
             peer

@@ -20,8 +20,9 @@
 //!   A payload without sound (Opus' discontinuous transmission) announces one: nothing is concealed after it.
 //! * **Forward error correction**, where the codec is set for it, restores a frame from the packet after it, if that is
 //!   there by the deadline of the one that is not; it is recorded as concealed.
-//! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. A
-//!   packet that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
+//! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. One
+//!   that comes too early follows on those before it where a whole segment comes at once, and is no restart. A packet
+//!   that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
 //! * **An empty buffer** conceals in the frame's place and goes on; the adaptive policy does not give the frame up at once
 //!   but conceals 10 ms at a time until a packet is there. If it is the very next one, the wait has made the delay
 //!   greater (*merged*); if a later one, what was waited is taken for what is missing. The codec's decoder smooths the

@@ -139,6 +139,7 @@ impl Stream {
     /// be.
     fn place(&mut self, arrival: &Arrival, ear: &SampleClock) -> Option<i64> {
         let newest = self.sequences.newest();
+        let newest_media = self.timestamps.newest();
         let sequence = self.sequences.sequence(arrival.sequence);
         let media = self.timestamps.timestamp(arrival.timestamp);
         let anchor = self.steering.anchor(ear, arrival.received).0;
@@ -147,7 +148,10 @@ impl Stream {
         if let Some(offset) = self.offset {
             let due = media + offset;
             let late = due < self.cursor;
-            let jumped = (due + self.shift - anchor).abs() > MAX_JUMP_SAMPLES;
+            // In a burst packets come long before their turn, each right behind the one before it.
+            let follows = newest_media.is_some_and(|newest| (media - newest).abs() <= MAX_JUMP_SAMPLES);
+            let early = due + self.shift - anchor;
+            let jumped = early.abs() > MAX_JUMP_SAMPLES && !(follows && early > 0);
             let restarted = jumped || (late && self.silent);
             if !restarted {
                 self.steering.note(received, due);

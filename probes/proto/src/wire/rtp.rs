@@ -4,6 +4,8 @@
 pub const HEADER_BYTES: usize = 12;
 
 const VERSION: u8 = 2;
+/// The most streams that a header can name as mixed.
+const MAX_CSRC: usize = 15;
 
 /// Why bytes are not an RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,18 +155,25 @@ impl<'a> Repr<'a> {
         }
     }
 
-    /// The length of what [`emit`](Self::emit) writes.
+    /// The length of what [`emit`](Self::emit) writes, without mixed streams.
     pub fn len_bytes(&self) -> usize {
         HEADER_BYTES + self.payload.len()
     }
 
     /// Appends the packet to a buffer.
     pub fn emit(&self, buffer: &mut Vec<u8>) {
-        buffer.push(VERSION << 6);
+        self.emit_mixed(&[], buffer);
+    }
+
+    /// Appends the packet of a mixer to a buffer, with the streams that are in it; of more than 15 the first 15.
+    pub fn emit_mixed(&self, csrc: &[u32], buffer: &mut Vec<u8>) {
+        let csrc = &csrc[..csrc.len().min(MAX_CSRC)];
+        buffer.push(VERSION << 6 | csrc.len() as u8);
         buffer.push(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
         buffer.extend_from_slice(&self.sequence.to_be_bytes());
         buffer.extend_from_slice(&self.timestamp.to_be_bytes());
         buffer.extend_from_slice(&self.ssrc.to_be_bytes());
+        csrc.iter().for_each(|ssrc| buffer.extend_from_slice(&ssrc.to_be_bytes()));
         buffer.extend_from_slice(self.payload);
     }
 }

@@ -1,0 +1,54 @@
+//! `relay.csv`: one row per packet that a relay passed on, and how long it had it.
+
+use jiho_proto::event::RelayedPacket;
+use serde::{Deserialize, Serialize};
+
+/// A packet that left a relay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RelayRow {
+    /// The run.
+    pub run_id: String,
+    /// Which repetition of the run, from 1.
+    pub rep: u32,
+    /// Which relay.
+    pub node: String,
+    /// Whose stream; `mix` for a relay's own; empty if it was never announced.
+    pub speaker: String,
+    /// The stream's identifier in RTP.
+    pub ssrc: u32,
+    /// The RTP sequence number.
+    pub sequence: u16,
+    /// The RTP timestamp.
+    pub rtp_timestamp: u32,
+    /// The UDP payload's size.
+    pub size_bytes: usize,
+    /// To how many it went.
+    pub copies: u64,
+    /// When it arrived by the kernel's stamp; of a mix, when the last packet arrived that is in it.
+    pub received_ns: i64,
+    /// When it was sent.
+    pub sent_ns: i64,
+    /// The time between.
+    pub residence_ns: i64,
+}
+
+impl RelayRow {
+    /// Of a packet that `node` passed on.
+    pub(crate) fn of(run_id: &str, node: &str, speaker: &str, packet: &RelayedPacket) -> Self {
+        let RelayedPacket { ssrc, sequence, rtp_timestamp, size_bytes, copies, received, sent } = *packet;
+        Self {
+            run_id: run_id.to_owned(),
+            rep: 1,
+            node: node.to_owned(),
+            speaker: speaker.to_owned(),
+            ssrc,
+            sequence,
+            rtp_timestamp,
+            size_bytes,
+            copies,
+            received_ns: received.0,
+            sent_ns: sent.0,
+            residence_ns: packet.residence().0,
+        }
+    }
+}
