@@ -2,6 +2,7 @@
 //! times in turn, and the least time counts.
 //!
 //!     cost playout     a listener's jitter buffer, by policy, on a network with jitter
+//!     cost seal        end-to-end encryption, beside encoding and decoding
 #![allow(clippy::print_stdout)] // a program for the terminal
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,16 +13,18 @@ use clap::Parser;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::card::SoundCard;
-use jiho_proto::codec::{CodecConfig, Encoder, FRAME_SAMPLES};
+use jiho_proto::codec::{CodecConfig, Decoder, Encoder, FRAME_SAMPLES};
 use jiho_proto::control::{Joined, Message};
 use jiho_proto::endpoint::{Endpoint, EndpointConfig};
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::playout::{AdaptiveConfig, BuffersConfig, PlayoutPolicy};
+use jiho_proto::seal::Passphrase;
 use jiho_proto::wire::rtp::Repr;
 
 #[derive(Parser)]
 enum Job {
     Playout,
+    Seal,
 }
 
 /// A minute of packets.
@@ -32,6 +35,7 @@ const RELAY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHO
 fn main() -> anyhow::Result<()> {
     match Job::parse() {
         Job::Playout => playout(),
+        Job::Seal => seal(),
     }
 }
 
@@ -71,6 +75,44 @@ fn playout() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn seal() -> anyhow::Result<()> {
+    let (codec, passphrase, frames) = (CodecConfig::default(), Passphrase::new("test secret"), frames());
+    let mut least = [Duration::MAX; 4];
+    let mut added = (0, 0);
+    for _ in 0..ROUNDS {
+        let (mut encoder, mut decoder) = (Encoder::new(&codec)?, Decoder::new(&codec)?);
+        let (mut sealer, opener) = (passphrase.sealer("ana", 7)?, passphrase.opener("ana", 7)?);
+        let (mut payloads, mut seals) = (vec![Vec::new(); frames.len()], vec![Vec::new(); frames.len()]);
+        let (mut opened, mut pcm) = (Vec::new(), Vec::new());
+        let [encode, close, open, decode] = &mut least;
+        timed(encode, || {
+            frames.iter().zip(&mut payloads).try_for_each(|(frame, payload)| encoder.encode(frame, payload))
+        })?;
+        timed(close, || payloads.iter().zip(&mut seals).try_for_each(|(payload, seal)| sealer.seal(payload, seal)))?;
+        timed(open, || seals.iter().try_for_each(|seal| opener.open(seal, &mut opened)))?;
+        timed(decode, || payloads.iter().try_for_each(|payload| decoder.decode(payload, &mut pcm)))?;
+        let bytes = |all: &[Vec<u8>]| all.iter().map(Vec::len).sum::<usize>();
+        added = (bytes(&payloads), bytes(&seals));
+    }
+    println!("{}, {PACKETS} frames of 20 ms, {}:", codec.rtpmap(), jiho_proto::seal::CIPHER_SUITE_NAME);
+    let [encode, close, open, decode] = least.map(|time| time.as_secs_f64() * 1e6 / f64::from(PACKETS));
+    println!("  encode {encode:7.2} µs a frame");
+    println!("  seal   {close:7.2} µs a frame   {:.1} % of encoding", 100.0 * close / encode);
+    println!("  open   {open:7.2} µs a frame   {:.1} % of decoding", 100.0 * open / decode);
+    println!("  decode {decode:7.2} µs a frame");
+    let (plain, sealed) = added;
+    println!("  {:.2} bytes more in a packet", (sealed - plain) as f64 / f64::from(PACKETS));
+    Ok(())
+}
+
+/// Keeps the least time that a job took.
+fn timed<E>(least: &mut Duration, job: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    let begun = Instant::now();
+    job()?;
+    *least = begun.elapsed().min(*least);
+    Ok(())
+}
+
 fn packets(codec: CodecConfig) -> anyhow::Result<Vec<Vec<u8>>> {
     let (mut encoder, mut payload) = (Encoder::new(&codec)?, Vec::new());
     let mut packets = Vec::new();
@@ -95,6 +137,7 @@ fn listen(codec: CodecConfig, playout: PlayoutPolicy, packets: &[Vec<u8>]) -> an
         codec,
         playout,
         subscribe: None,
+        seal: None,
         card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: None,

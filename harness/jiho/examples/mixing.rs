@@ -71,7 +71,7 @@ fn room(audience: Serving, listeners: u16) -> Relay {
     for port in 2..2 + SPEAKERS + listeners {
         let role = if port < 2 + SPEAKERS { Role::Speaker } else { Role::Listener };
         let (name, token) = (format!("p{port}"), "secret".to_owned());
-        let join = Message::Join(Join { name, role, token, media: addr(port), subscribe: None });
+        let join = Message::Join(Join { name, role, token, media: addr(port), subscribe: None, sealed: false });
         relay.handle(RunTime::START, Input::Control { peer: PeerId(port.into()), message: &join });
     }
     drain(&mut relay, |_, _| {});

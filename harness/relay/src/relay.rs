@@ -134,7 +134,7 @@ impl Relay {
             return self.uplink(now, message);
         }
         match message {
-            Message::Join(join) => match self.room.admit(now, peer, join) {
+            Message::Join(join) => match self.admit(now, peer, join) {
                 Ok(()) => self.welcome(now, peer, join),
                 Err(refusal) => self.refuse(now, peer, &join.name, &refusal.to_string()),
             },
@@ -182,6 +182,14 @@ impl Relay {
             // The rest is for seats.
             _ => {}
         }
+    }
+
+    fn admit(&mut self, now: RunTime, peer: PeerId, join: &Join) -> Result<(), Refusal> {
+        self.room.allows(now, &join.token)?;
+        if join.sealed && (self.config.stage.mixes() || self.config.audience.mixes()) {
+            return Err(Refusal::Sealed);
+        }
+        self.room.admit(now, peer, join)
     }
 
     fn check_trunk(&self, now: RunTime, peer: PeerId, trunk: &Trunk) -> Result<(), Refusal> {

@@ -72,6 +72,8 @@ pub(crate) enum Refusal {
     NoEdges,
     #[error("the room's {0} seats are taken: a mesh, in which everybody sends to everybody, can have no more")]
     Full(usize),
+    #[error("this relay mixes, and cannot decode what is sealed end to end: find one that forwards, or join unsealed")]
+    Sealed,
 }
 
 /// All seats, in the order in which their connections were made.

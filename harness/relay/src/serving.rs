@@ -21,6 +21,13 @@ pub enum Serving {
     },
 }
 
+impl Serving {
+    /// Whether the relay decodes what it serves.
+    pub fn mixes(&self) -> bool {
+        matches!(self, Self::Mix(_) | Self::Tier { through: Through::Mix(_), .. })
+    }
+}
+
 /// When a mixer mixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {

@@ -274,6 +274,7 @@ fn config(person: &Person) -> EndpointConfig {
         codec: CodecConfig::L16,
         playout: PlayoutPolicy::Fixed { delay: PLAYOUT },
         subscribe: None,
+        seal: None,
         card: SoundCard::default(),
         ear_phase: person.ear_phase,
         mouth,

@@ -175,6 +175,13 @@ pub struct Join {
     /// Names of the speakers to hear; absent: everybody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribe: Option<Vec<String>>,
+    /// What we say is sealed end to end: nobody on the way can decode it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sealed: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A granted seat.
@@ -294,9 +301,11 @@ mod tests {
         let role = prop_oneof![Just(Role::Speaker), Just(Role::Listener)];
         let subscribe = prop::option::of(prop::collection::vec(".*", 0..3));
         prop_oneof![
-            (".*", role, ".*", address(), subscribe).prop_map(|(name, role, token, media, subscribe)| {
-                Message::Join(Join { name, role, token, media, subscribe })
-            }),
+            (".*", role, ".*", address(), subscribe, any::<bool>()).prop_map(
+                |(name, role, token, media, subscribe, sealed)| {
+                    Message::Join(Join { name, role, token, media, subscribe, sealed })
+                }
+            ),
             (address(), any::<u8>(), ".*").prop_map(|(media, payload_type, sdp)| Message::Joined(Joined {
                 media,
                 payload_type,

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::listener::Listener;
 use crate::outbox::Outbox;
 use crate::playout::PlayoutPolicy;
+use crate::seal::{Seal, SealError, Sealer};
 use crate::speaker::{Mouth, Speaker, StreamMarks};
 use crate::wire::{self, rtp};
 use role::Roles;
@@ -36,6 +37,8 @@ pub struct EndpointConfig {
     pub playout: PlayoutPolicy,
     /// Names of the speakers to hear; `None`: everybody else.
     pub subscribe: Option<Vec<String>>,
+    /// In a room with end-to-end encryption: with which key, if any.
+    pub seal: Option<Seal>,
     /// What the ear and the mouth count by.
     pub card: SoundCard,
     /// From [`Input::Start`] to the ear's sample 0: sound cards do not start in step.
@@ -60,6 +63,20 @@ pub struct MouthConfig {
     pub mouth: Box<dyn Mouth>,
 }
 
+/// Why an endpoint cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The codec cannot be set like this.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The stream's key cannot be derived.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// What is said in a sealed room must be sealed.
+    #[error("{0} has no key to seal what it says: let it listen only, or give it the key")]
+    Keyless(String),
+}
+
 /// A client of a room: a speaker if it has a mouth, and in any case a listener. The mouth of somebody in the audience
 /// opens when the relay promotes them.
 ///
@@ -72,10 +89,11 @@ pub struct Endpoint {
     join: Join,
     codec: CodecConfig,
     playout: PlayoutPolicy,
+    seal: Option<Seal>,
     card: SoundCard,
     ear_phase: Nanos,
     /// Ready to speak, until the relay lets us in.
-    mouth: Option<(MouthConfig, Encoder)>,
+    mouth: Option<(MouthConfig, Encoder, Option<Sealer>)>,
     /// The relay's own address for media, once it has let us in.
     relay: Option<SocketAddr>,
     /// Where media goes to and comes from.
@@ -89,13 +107,23 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Errors if the codec cannot be set like this.
-    pub fn new(config: EndpointConfig) -> Result<Self, CodecError> {
-        let EndpointConfig { name, role, token, media, codec, playout, subscribe, card, ear_phase, mouth } = config;
-        let mouth = mouth.map(|mouth| Encoder::new(&codec).map(|encoder| (mouth, encoder))).transpose()?;
+    pub fn new(config: EndpointConfig) -> Result<Self, EndpointError> {
+        let EndpointConfig { name, role, token, media, codec, playout, subscribe, seal, card, ear_phase, mouth } =
+            config;
+        let prepared = |mouth: MouthConfig| -> Result<_, EndpointError> {
+            let sealer = match &seal {
+                None => None,
+                Some(Seal::Keyed(passphrase)) => Some(passphrase.sealer(&name, mouth.ssrc)?),
+                Some(Seal::Keyless) => return Err(EndpointError::Keyless(name.clone())),
+            };
+            Ok((mouth, Encoder::new(&codec)?, sealer))
+        };
+        let mouth = mouth.map(prepared).transpose()?;
         Ok(Self {
-            join: Join { name, role, token, media, subscribe },
+            join: Join { name, role, token, media, subscribe, sealed: seal.is_some() },
             codec,
             playout,
+            seal,
             card,
             ear_phase,
             mouth,
@@ -110,7 +138,7 @@ impl Endpoint {
     }
 
     fn start(&mut self, now: RunTime) {
-        let listener = Listener::new(self.card, now + self.ear_phase, self.codec, self.playout);
+        let listener = Listener::new(self.card, now + self.ear_phase, self.codec, self.playout, self.seal.clone());
         self.out.event(now, Event::EarOpened { clock: listener.clock() });
         self.listener = Some(listener);
         self.comes(now);
@@ -140,10 +168,10 @@ impl Endpoint {
 
     /// Opens the mouth, if there is one: its sample 0 is captured its phase after `from`.
     fn begin_to_speak(&mut self, now: RunTime, from: RunTime) {
-        let Some((config, encoder)) = self.mouth.take() else { return };
+        let Some((config, encoder, sealer)) = self.mouth.take() else { return };
         let MouthConfig { ssrc, first_sequence, first_timestamp, phase, mouth } = config;
         let marks = StreamMarks { ssrc, payload_type: self.codec.payload_type(), first_sequence, first_timestamp };
-        let speaker = Speaker::new(mouth, self.codec, encoder, self.card, from + phase, marks);
+        let speaker = Speaker::new(mouth, self.codec, encoder, sealer, self.card, from + phase, marks);
         self.out.event(now, Event::MouthOpened { clock: speaker.clock(), ssrc });
         self.speaker = Some(speaker);
         self.tell_of_stream();
@@ -171,6 +199,9 @@ impl Endpoint {
             Message::Joined(joined) => self.joined(now, joined),
             Message::Refused { reason } => self.fail(now, format!("the relay refused us: {reason}")),
             Message::Talker(talker) => {
+                if let Some(listener) = &mut self.listener {
+                    listener.talker(&talker.name, talker.ssrc);
+                }
                 self.out.event(now, Event::Talker { name: talker.name.clone(), ssrc: talker.ssrc });
             }
             Message::Route(route) => self.reroute(route),

@@ -99,6 +99,8 @@ pub struct SentPacket {
     pub size_bytes: usize,
     /// The first byte of the Opus packet, which names the coding mode (RFC 6716, section 3.1); `None` for PCM.
     pub toc: Option<u8>,
+    /// How many of the bytes end-to-end encryption added.
+    pub seal_bytes: usize,
 }
 
 /// A media packet as a relay sees it when it leaves.
@@ -178,6 +180,8 @@ pub enum PlayoutAction {
     Undecodable,
     /// Came when the buffer could hold no more and was dropped.
     Overflow,
+    /// Sealed end to end, and could not be opened: there is no key, or it is another one. Dropped.
+    Sealed,
 }
 
 /// What a playout policy decided about the delay as it played a frame.

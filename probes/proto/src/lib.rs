@@ -16,5 +16,6 @@ mod outbox;
 pub mod playout;
 pub mod records;
 pub mod sdp;
+pub mod seal;
 pub mod speaker;
 pub mod wire;

@@ -1,7 +1,6 @@
 //! An ear: pulls one period after the other out of the streams' jitter buffers and mixes them.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
@@ -10,6 +9,7 @@ use crate::codec::CodecConfig;
 use crate::event::{Event, PlayoutAction};
 use crate::outbox::Outbox;
 use crate::playout::{Arrival, Period, PlayoutPolicy, Stream};
+use crate::seal::{Lock, Seal};
 use crate::wire::rtp;
 
 /// What an ear decides at once unless its card has another period: 10 ms.
@@ -23,6 +23,9 @@ pub(crate) struct Listener {
     clock: SampleClock,
     codec: CodecConfig,
     policy: PlayoutPolicy,
+    seal: Option<Seal>,
+    /// Who speaks in which stream: a stream's key is its speaker's.
+    talkers: BTreeMap<u32, String>,
     streams: BTreeMap<u32, Stream>,
     next: MediaTime,
     period: Vec<f32>,
@@ -30,15 +33,41 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// An ear that opens at an instant.
-    pub(crate) fn new(card: SoundCard, start: RunTime, codec: CodecConfig, policy: PlayoutPolicy) -> Self {
+    pub(crate) fn new(
+        card: SoundCard,
+        start: RunTime,
+        codec: CodecConfig,
+        policy: PlayoutPolicy,
+        seal: Option<Seal>,
+    ) -> Self {
         let (clock, period) = (card.clock(start), vec![0.0; card.period_samples.max(1) as usize]);
-        let (streams, next) = (BTreeMap::new(), MediaTime(0));
-        Self { clock, codec, policy, streams, next, period }
+        let (talkers, streams, next) = (BTreeMap::new(), BTreeMap::new(), MediaTime(0));
+        Self { clock, codec, policy, seal, talkers, streams, next, period }
     }
 
     /// Maps positions in what it plays to run time.
     pub(crate) fn clock(&self) -> SampleClock {
         self.clock
+    }
+
+    /// Takes note of who speaks in a stream.
+    pub(crate) fn talker(&mut self, name: &str, ssrc: u32) {
+        if self.seal.is_none() || (self.talkers.len() >= MAX_STREAMS && !self.talkers.contains_key(&ssrc)) {
+            return;
+        }
+        self.talkers.insert(ssrc, name.to_owned());
+        let lock = self.lock(ssrc);
+        if let Some(stream) = self.streams.get_mut(&ssrc) {
+            stream.unlock(lock);
+        }
+    }
+
+    /// What stands between a stream's packets and its decoder.
+    fn lock(&self, ssrc: u32) -> Lock {
+        let Some(seal) = &self.seal else { return Lock::Open };
+        let talker = seal.passphrase().zip(self.talkers.get(&ssrc));
+        let opener = talker.and_then(|(passphrase, name)| passphrase.opener(name, ssrc).ok());
+        opener.map_or(Lock::Shut, Lock::Keyed)
     }
 
     /// When the next period is decided: what was received until then, counts.
@@ -78,14 +107,15 @@ impl Listener {
         if packet.payload_type() != self.codec.payload_type() {
             return Err(PlayoutAction::Undecodable);
         }
-        let full = self.streams.len() >= MAX_STREAMS;
-        match self.streams.entry(packet.ssrc()) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(_) if full => Err(PlayoutAction::Overflow),
-            Entry::Vacant(place) => {
-                let stream = Stream::new(packet.ssrc(), &self.codec, &self.policy, self.period.len(), self.next);
-                stream.map(|stream| place.insert(stream)).map_err(|_| PlayoutAction::Undecodable)
+        let ssrc = packet.ssrc();
+        if !self.streams.contains_key(&ssrc) {
+            if self.streams.len() >= MAX_STREAMS {
+                return Err(PlayoutAction::Overflow);
             }
+            let lock = self.lock(ssrc);
+            let stream = Stream::new(ssrc, &self.codec, lock, &self.policy, self.period.len(), self.next);
+            self.streams.insert(ssrc, stream.map_err(|_| PlayoutAction::Undecodable)?);
         }
+        self.streams.get_mut(&ssrc).ok_or(PlayoutAction::Overflow)
     }
 }

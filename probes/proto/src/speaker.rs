@@ -10,6 +10,7 @@ use crate::card::SoundCard;
 use crate::codec::{CodecConfig, CodecError, Encoder, FRAME_SAMPLES};
 use crate::event::{Event, SentPacket};
 use crate::outbox::Outbox;
+use crate::seal::{SealError, Sealer};
 use crate::wire::rtp;
 
 /// Where a speaker's sound comes from.
@@ -31,6 +32,15 @@ impl fmt::Debug for dyn Mouth {
     }
 }
 
+/// Why a frame was not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SpeakError {
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
 /// How a stream is marked in RTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamMarks {
@@ -46,6 +56,7 @@ pub(crate) struct Speaker {
     mouth: Box<dyn Mouth>,
     codec: CodecConfig,
     encoder: Encoder,
+    sealer: Option<Sealer>,
     card: SoundCard,
     clock: SampleClock,
     marks: StreamMarks,
@@ -55,6 +66,7 @@ pub(crate) struct Speaker {
     muted: bool,
     frame: [f32; FRAME_SAMPLES],
     payload: Vec<u8>,
+    sealed: Vec<u8>,
 }
 
 impl Speaker {
@@ -63,13 +75,29 @@ impl Speaker {
         mouth: Box<dyn Mouth>,
         codec: CodecConfig,
         encoder: Encoder,
+        sealer: Option<Sealer>,
         card: SoundCard,
         start: RunTime,
         marks: StreamMarks,
     ) -> Self {
-        let (clock, frame, payload) = (card.clock(start), [0.0; FRAME_SAMPLES], Vec::new());
+        let (clock, frame, payload, sealed) = (card.clock(start), [0.0; FRAME_SAMPLES], Vec::new(), Vec::new());
         let (frames, packets_sent, paused, muted) = (0, 0, true, false);
-        Self { mouth, codec, encoder, card, clock, marks, frames, packets_sent, paused, muted, frame, payload }
+        Self {
+            mouth,
+            codec,
+            encoder,
+            sealer,
+            card,
+            clock,
+            marks,
+            frames,
+            packets_sent,
+            paused,
+            muted,
+            frame,
+            payload,
+            sealed,
+        }
     }
 
     /// Goes on capturing and sends nothing; false: it did so already.
@@ -99,14 +127,14 @@ impl Speaker {
     }
 
     /// Sends all frames that are due to each destination.
-    pub(crate) fn send_due(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), CodecError> {
+    pub(crate) fn send_due(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), SpeakError> {
         while self.due() <= now {
             self.send_frame(now, to, out)?;
         }
         Ok(())
     }
 
-    fn send_frame(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), CodecError> {
+    fn send_frame(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), SpeakError> {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
         if self.muted {
@@ -121,6 +149,13 @@ impl Speaker {
         if pause && self.paused {
             return Ok(());
         }
+        let payload = match &mut self.sealer {
+            Some(sealer) => {
+                sealer.seal(&self.payload, &mut self.sealed)?;
+                &self.sealed
+            }
+            None => &self.payload,
+        };
         // Both counters wrap on the wire.
         let sequence = self.marks.first_sequence.wrapping_add(self.packets_sent as u16);
         let packet = rtp::Repr {
@@ -129,7 +164,7 @@ impl Speaker {
             sequence,
             timestamp: self.marks.first_timestamp.wrapping_add(media_time.0 as u32),
             ssrc: self.marks.ssrc,
-            payload: &self.payload,
+            payload,
         };
         out.send(to, |buffer| packet.emit(buffer));
         let sent = SentPacket {
@@ -139,6 +174,7 @@ impl Speaker {
             captured: self.clock.time(self.position()),
             size_bytes: packet.len_bytes(),
             toc: self.encoder.toc(&self.payload),
+            seal_bytes: payload.len() - self.payload.len(),
         };
         out.event(now, Event::Sent(sent));
         self.packets_sent += 1;

@@ -9,7 +9,8 @@ use jiho_analysis::units::RunTime;
 use super::{Format, described, print};
 use crate::exit::Exit;
 use crate::experiment::{
-    Application, Architecture, Arrival, Cascade, Codec, Edge, Experiment, Mix, Signal, Through, Timing, duration_text,
+    Application, Architecture, Arrival, Cascade, Codec, Edge, Experiment, Mix, Sealing, Signal, Through, Timing,
+    duration_text,
 };
 use crate::report::words::counted;
 
@@ -51,6 +52,12 @@ impl Display for Summary<'_> {
         )?;
         writeln!(f, "signal     {}", signal(&experiment.signal))?;
         writeln!(f, "codec      {}", codec(&experiment.media.codec))?;
+        if let Some(Sealing::Sframe(_)) = &experiment.media.seal {
+            let keyless: Vec<&str> =
+                experiment.listeners.iter().filter(|l| l.keyless).map(|l| l.name.as_str()).collect();
+            let but = if keyless.is_empty() { String::new() } else { format!(" but {}", keyless.join(", ")) };
+            writeln!(f, "seal       SFrame, end to end: everybody has the key{but}")?;
+        }
         writeln!(f, "stage      {}", architecture(&experiment.stage))?;
         writeln!(f, "audience   {}", architecture(&experiment.audience))?;
         writeln!(f, "expected   {}\n", expected(experiment))?;

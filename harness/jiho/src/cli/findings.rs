@@ -11,9 +11,11 @@ use crate::run::measure::{Findings, PairHeard};
 /// Fewer beeps of a pair than this give no interval worth the name.
 const ENOUGH_BEEPS: usize = 5;
 
-/// Whether this could be measured at all, and well enough.
-pub(super) fn verdict(findings: &Findings) -> Exit {
-    let pairs = || findings.pairs().map(|(_, _, pair)| pair);
+/// Whether this could be measured at all, and well enough. That those without the key of a sealed room hear nothing is as
+/// it should be.
+pub(super) fn verdict(findings: &Findings, keyless: &[String]) -> Exit {
+    let with_key = findings.recorders.iter().filter(|recorder| !keyless.contains(&recorder.name));
+    let pairs = || with_key.clone().flat_map(|recorder| &recorder.pairs);
     if pairs().all(|pair| pair.delays.distribution.is_none()) {
         Exit::Nothing
     } else if pairs().any(is_doubtful) {
@@ -32,9 +34,9 @@ fn is_doubtful(pair: &PairHeard) -> bool {
 }
 
 /// The delay matrix, and what was found in words; `remarks` are said before the rest.
-pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[String]) -> String {
+pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[String], keyless: &[String]) -> String {
     let mut text = terminal::matrix(findings);
-    let verdict = match verdict(findings) {
+    let verdict = match verdict(findings, keyless) {
         Exit::Inconclusive => {
             Some("Inconclusive: some pair was heard too seldom, or too doubtfully, for its figures to be relied on.")
         }

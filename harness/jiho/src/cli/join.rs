@@ -75,7 +75,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         SeatRole::Speaker => Role::Speaker,
         SeatRole::Listener => Role::Listener,
     };
-    let join = Join { name: name.clone(), role, token: token.token, media, subscribe: hear };
+    let join = Join { name: name.clone(), role, token: token.token, media, subscribe: hear, sealed: false };
     let held = seat::hold(&relay, join, |joined| {
         let Joined { media: there, payload_type, sdp: description } = joined;
         match &sdp {

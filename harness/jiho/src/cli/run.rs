@@ -78,7 +78,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Format::Text => print(&text(&outcome, &experiment))?,
         Format::Json => print(&json(&outcome)?)?,
     }
-    Ok(if outcome.run.failures.is_empty() { findings::verdict(&outcome.findings) } else { Exit::Failed })
+    Ok(if outcome.run.failures.is_empty() {
+        findings::verdict(&outcome.findings, &outcome.run.keyless())
+    } else {
+        Exit::Failed
+    })
 }
 
 /// What a simulation took, measuring included.
@@ -103,7 +107,7 @@ fn text(outcome: &Outcome, experiment: &Experiment) -> String {
     let lookahead = run::codec(&experiment.media.codec).delay();
     format!(
         "{}\nAll files are in {}: delays.csv has every beep, pairs.csv the matrix, ear-*.wav what was heard.\n",
-        findings::text(&outcome.findings, lookahead, &remarks),
+        findings::text(&outcome.findings, lookahead, &remarks, &outcome.run.keyless()),
         outcome.folder.path().display()
     )
 }

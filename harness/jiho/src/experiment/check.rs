@@ -14,7 +14,7 @@ use super::file::{File, ListenerEntry, SpeakerEntry};
 use super::host::Host;
 use super::link::Link;
 use super::mend;
-use super::parts::{Codec, Signal};
+use super::parts::{Codec, Sealing, Sframe, Signal};
 use super::place::Place;
 use super::playout::Playout;
 use super::text::{LONGEST, ample_text, duration_text};
@@ -50,6 +50,7 @@ pub(super) fn check(
     check.times(&file, &root);
     check.media(&file.media.codec, &root.key("media").key("codec"));
     check.playouts(&file, &root);
+    check.seal(&file, &root);
 
     let folder = origin.parent().unwrap_or(Path::new(""));
     let mut links = check.links(&mut file, folder, &root.key("link"));
@@ -77,7 +78,7 @@ pub(super) fn check(
         .enumerate()
         .flat_map(|(n, entry)| {
             let names = entry.names();
-            let ListenerEntry { link, host, playout, edge, .. } = entry;
+            let ListenerEntry { link, host, keyless, playout, edge, .. } = entry;
             let link = check.link_name(link, &links, &root.key("listener").index(n));
             let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
@@ -87,6 +88,7 @@ pub(super) fn check(
                 edge: edge.clone(),
                 link: link.clone(),
                 host: host.clone(),
+                keyless,
                 playout: playout.clone(),
             })
         })
@@ -271,6 +273,36 @@ impl Check<'_> {
         if !(6_000..=510_000).contains(&opus.bitrate_bps) {
             let message = format!("Opus has no bit rate of {} bit/s", opus.bitrate_bps);
             self.problem(&place.key("opus").key("bitrate_bps"), message, "6000 to 510000");
+        }
+    }
+
+    fn seal(&mut self, file: &File, root: &Place<'_>) {
+        match &file.media.seal {
+            Some(Sealing::Sframe(Sframe { passphrase })) if passphrase.is_empty() => {
+                let place = root.key("media").key("seal").key("sframe").key("passphrase");
+                self.problem(&place, "an empty passphrase keeps nothing secret".to_owned(), "give any text");
+            }
+            Some(_) => {
+                for (name, architecture) in [("stage", &file.stage), ("audience", &file.audience)] {
+                    if let Some(key) = architecture.mixes_by() {
+                        let message =
+                            "a relay cannot mix what is sealed end to end: it has no key to decode it".to_owned();
+                        let place = key.iter().fold(root.key(name), |place, key| place.key(key));
+                        self.problem(&place, message, "forward it, or leave out `seal` in [media]");
+                    }
+                }
+            }
+            None => {
+                for n in (0..file.listener.len()).filter(|n| file.listener[*n].keyless) {
+                    let message = "nothing is sealed in this room: everybody hears, with or without a key".to_owned();
+                    let place = root.key("listener").index(n).key("keyless");
+                    self.problem(
+                        &place,
+                        message,
+                        "leave it out, or add seal.sframe = { passphrase = \"…\" } to [media]",
+                    );
+                }
+            }
         }
     }
 

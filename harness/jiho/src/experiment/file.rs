@@ -160,6 +160,8 @@ pub(super) struct ListenerEntry {
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
+    #[serde(default)]
+    pub(super) keyless: bool,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{ExperimentError, Invalid, Problem, Spot};
 pub use host::{Card, Clock, ClockStep, Host};
 pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, Measured, Outage, RouteChange};
-pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Signal, TonesSignal};
+pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Sealing, Sframe, Signal, TonesSignal};
 pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
@@ -112,6 +112,9 @@ pub struct Listener {
     /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// In a room that is sealed end to end: does not have the key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keyless: bool,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }

@@ -178,6 +178,26 @@ pub struct Media {
     /// What every endpoint sends and receives.
     #[serde(deserialize_with = "one_of::deserialize")]
     pub codec: Codec,
+    /// How it is encrypted end to end, if at all.
+    #[serde(default, deserialize_with = "one_of::some", skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Sealing>,
+}
+
+/// `seal.*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sealing {
+    /// SFrame (RFC 9605), with a key per speaker's stream.
+    Sframe(Sframe),
+}
+
+/// `seal.sframe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sframe {
+    /// What all keys are derived from. It stands in the file, in the effective form and in the run's folder for all to
+    /// read: a test secret.
+    pub passphrase: String,
 }
 
 /// `codec.*`.

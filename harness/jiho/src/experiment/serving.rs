@@ -45,6 +45,15 @@ impl Architecture {
         }
     }
 
+    /// The keys that say that it mixes, if it does.
+    pub(super) fn mixes_by(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Mix(_) => Some(&["mix"]),
+            Self::Tier(Tier { through: Through::Mix(_), .. }) => Some(&["tier", "through", "mix"]),
+            _ => None,
+        }
+    }
+
     /// The edges that it names.
     pub(super) fn edges(&self) -> &[Edge] {
         match self {

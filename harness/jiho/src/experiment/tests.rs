@@ -212,6 +212,25 @@ fn a_playout_policy_that_cannot_be_is_pointed_at() {
     assert_eq!(parse(&own).unwrap_err().problems[0].spot.as_ref().unwrap().line, 5);
 }
 
+#[test]
+fn what_a_seal_needs_is_pointed_at() {
+    let sealed = |passphrase: &str| {
+        format!("[media]\nseal.sframe = {{ passphrase = '{passphrase}' }}\n{SMALLEST}keyless = true\n")
+    };
+    let experiment = parse(&sealed("test secret")).unwrap();
+    assert!(experiment.listeners[0].keyless && experiment.media.seal.is_some());
+    for (text, line, column, says) in [
+        (sealed(""), 2, 30, "keeps nothing secret"),
+        (format!("{SMALLEST}keyless = true\n"), 5, 11, "nothing is sealed"),
+        (format!("[audience.mix]\n{}", sealed("test secret")), 1, 11, "cannot mix what is sealed"),
+    ] {
+        let problem = &parse(&text).unwrap_err().problems[0];
+        let spot = problem.spot.as_ref().unwrap();
+        assert_eq!((spot.line, spot.column), (line, column), "{problem:?}");
+        assert!(problem.message.contains(says), "{problem:?}");
+    }
+}
+
 fn nanos(most_ms: i64) -> impl Strategy<Value = Nanos> + Clone {
     (0..=most_ms * 1_000_000).prop_map(Nanos)
 }
@@ -386,6 +405,7 @@ prop_compose! {
         seed in any::<u32>(),
         signal in signal(),
         codec in codec(),
+        seal in option::of("[ -~é]{1,20}".prop_map(|passphrase| Sealing::Sframe(Sframe { passphrase }))),
         mut links in btree_map("[ -~é\t]{1,12}", (direction(), direction()), 1..4),
         default in (direction(), direction()),
         speakers in vec((any::<prop::sample::Index>(), playout()), 2..6),
@@ -399,12 +419,15 @@ prop_compose! {
         let links: BTreeMap<_, _> = links.into_iter().map(|(name, (up, down))| (name, Link { up, down })).collect();
         let link_names: Vec<String> = links.keys().cloned().collect();
         let link = |index: prop::sample::Index| index.get(&link_names).clone();
+        // What is sealed cannot be mixed.
+        let seal = seal.filter(|_| [&stage, &audience].iter().all(|served| served.mixes_by().is_none()));
+        let sealed = seal.is_some();
         let run = Run { duration: Nanos::from_secs(3600), drain: Nanos::from_secs(3000), seed, ..Run::default() };
         Experiment {
             name,
             run,
             signal,
-            media: Media { codec },
+            media: Media { codec, seal },
             stage,
             audience,
             promotion: PromotionPart::default(),
@@ -424,6 +447,7 @@ prop_compose! {
                 edge: None,
                 link: link(index),
                 host: hosts.keys().next().cloned(),
+                keyless: n == 0 && sealed,
                 playout,
             }).collect(),
             hosts,

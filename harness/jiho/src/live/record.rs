@@ -60,6 +60,7 @@ impl Record {
             clock_bound_ns: 0,
             codec,
             family,
+            seal: None,
             late: Vec::new(),
             host: Some(Host::this(clock.started_unix_ns(), &[], 0)),
         };

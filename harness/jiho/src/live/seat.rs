@@ -155,6 +155,7 @@ mod tests {
             token: "t".to_owned(),
             media: "127.0.0.1:6000".parse().unwrap(),
             subscribe: None,
+            sealed: false,
         })
     }
 

@@ -130,6 +130,7 @@ async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> a
         role: Role::Listener,
         programme: None,
         speaks_later: false,
+        keyless: false,
         clock_error: START_ERROR,
         ear: Keep::Recording,
     };

@@ -16,6 +16,7 @@ pub mod packets;
 pub mod pairs;
 pub mod relay;
 pub mod run_json;
+pub mod seal;
 pub mod stack;
 pub mod steps;
 pub mod survey;
@@ -68,7 +69,7 @@ mod tests {
             (
                 Table::<PacketRow>::columns(),
                 "run_id rep endpoint tap speaker ssrc sequence media_time size_bytes at_ns played_ns action toc \
-                 decision step_samples target_ns",
+                 decision step_samples target_ns seal_bytes",
             ),
             (
                 Table::<ArrivalRow>::columns(),

@@ -50,4 +50,6 @@ pub struct PacketRow {
     pub step_samples: Option<i64>,
     /// At an ear: the delay that the policy aims at.
     pub target_ns: Option<i64>,
+    /// At a mouth: how many of the bytes end-to-end encryption added.
+    pub seal_bytes: Option<usize>,
 }

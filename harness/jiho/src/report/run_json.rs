@@ -9,6 +9,8 @@ use jiho_drivers::udp::Stamps;
 use jiho_proto::codec::CodecConfig;
 use serde::{Deserialize, Serialize};
 
+use super::seal::Sealed;
+
 /// The version of the format.
 pub const FORMAT: u32 = 1;
 
@@ -44,6 +46,9 @@ pub struct RunJson {
     /// The family of the time signals that were spoken; none of who only heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<Family>,
+    /// End-to-end encryption, where there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Sealed>,
     /// Speakers whose first beeps could not be sounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<Late>,
@@ -187,7 +192,14 @@ impl RunJson {
             let beeps = if *beeps == 1 { "1 beep was".to_owned() } else { format!("{beeps} beeps were") };
             format!("{name} joined late: {beeps} due before it spoke.")
         });
-        late.chain(self.host.iter().flat_map(Host::remarks)).collect()
+        let seal = self.seal.iter().flat_map(Sealed::remarks);
+        late.chain(seal).chain(self.host.iter().flat_map(Host::remarks)).collect()
+    }
+
+    /// Who could open nothing, as the experiment has it.
+    pub fn keyless(&self) -> Vec<String> {
+        let unopened = self.seal.iter().flat_map(|seal| &seal.unopened);
+        unopened.filter(|who| who.keyless).map(|who| who.name.clone()).collect()
     }
 
     /// Writes the file.

@@ -7,19 +7,20 @@ use jiho_analysis::signal::Programme;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::card::SoundCard;
 use jiho_proto::clock::{LocalClock, LocalMouth, LocalRecords};
-use jiho_proto::codec::{CodecConfig, CodecError, OpusApplication, OpusConfig};
+use jiho_proto::codec::{CodecConfig, OpusApplication, OpusConfig};
 use jiho_proto::control::Action;
-use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
+use jiho_proto::endpoint::{Endpoint, EndpointConfig, EndpointError, MouthConfig};
 use jiho_proto::link::{Jitter, Link};
 use jiho_proto::playout::PlayoutPolicy;
 use jiho_proto::records::Records;
+use jiho_proto::seal::{Passphrase, Seal};
 use jiho_proto::speaker::Mouth;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
 use super::keeper::{Keep, Participant};
-use crate::experiment::{Application, Codec, Event, Experiment, Host, Occasion};
+use crate::experiment::{Application, Codec, Event, Experiment, Host, Occasion, Sealing, Sframe};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
 /// speakers do not leave in step.
@@ -34,6 +35,7 @@ pub(crate) struct Member {
     role: Role,
     playout: PlayoutPolicy,
     programme: Option<Programme>,
+    seal: Option<Seal>,
     ear: Keep,
     rng: Pcg32,
     place: Place,
@@ -78,12 +80,12 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
         .speakers
         .iter()
         .zip(programmes.by_ref())
-        .map(|(who, programme)| (&who.name, Role::Speaker, &who.link, &who.host, &who.playout, Some(programme)))
+        .map(|(who, programme)| (&who.name, Role::Speaker, &who.link, &who.host, &who.playout, Some(programme), false))
         .collect();
     let listeners = experiment.listeners.iter().map(|who| {
         // Somebody who will be promoted has something to say.
         let programme = who.code.and_then(|_| programmes.next());
-        (&who.name, Role::Listener, &who.link, &who.host, &who.playout, programme)
+        (&who.name, Role::Listener, &who.link, &who.host, &who.playout, programme, who.keyless)
     });
     // Once for all participants: measured delays and tables of quantiles are shared.
     let beeps = RunTime::START + experiment.run.warmup;
@@ -93,7 +95,7 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
     let at = |event: &Event| beeps + event.at;
     (0u64..)
         .zip(speakers.into_iter().chain(listeners))
-        .map(|(index, (name, role, link, host, playout, programme))| {
+        .map(|(index, (name, role, link, host, playout, programme, keyless))| {
             // Each has luck of its own: adding somebody does not change the others'.
             let luck = (u64::from(experiment.run.seed) << 32) + index;
             let mut member = Member::new(name, role, playout.into(), programme, luck);
@@ -103,7 +105,8 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
             let ear = if recorded { Keep::Recording } else { Keep::Detections(experiment.signal.family()) };
             let link = links.get(link.as_str()).cloned().unwrap_or_default();
             let host = host.as_ref().and_then(|host| experiment.hosts.get(host));
-            Member { place: Place::new(experiment, link, host, index), ..member.keeping(ear) }
+            let seal = experiment.media.seal.as_ref().map(|sealing| seal(sealing, keyless));
+            Member { place: Place::new(experiment, link, host, index), seal, ear, ..member }
         })
         .collect()
 }
@@ -118,8 +121,8 @@ impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
         let (name, rng) = (name.to_owned(), Pcg32::seed_from_u64(luck));
-        let (ear, place) = (Keep::Recording, Place::default());
-        Self { name, role, playout, programme, ear, rng, place, comes: None, goes: None }
+        let (seal, ear, place) = (None, Keep::Recording, Place::default());
+        Self { name, role, playout, programme, seal, ear, rng, place, comes: None, goes: None }
     }
 
     /// For the keeper.
@@ -129,14 +132,10 @@ impl Member {
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
             speaks_later: self.role == Role::Listener || self.comes.is_some(),
+            keyless: self.seal == Some(Seal::Keyless),
             clock_error: self.place.clock.as_ref().map_or(Nanos::ZERO, LocalClock::bound),
             ear: self.ear,
         }
-    }
-
-    /// The same, of whose ear something else is kept than the recording.
-    fn keeping(self, ear: Keep) -> Self {
-        Self { ear, ..self }
     }
 
     /// What its records are kept by: its host's own clock.
@@ -160,8 +159,13 @@ impl Member {
     /// The engine that takes part from `media`.
     ///
     /// # Errors
-    /// The codec cannot be set as the experiment wants it.
-    pub(crate) fn engine(mut self, codec: CodecConfig, token: &str, media: SocketAddr) -> Result<Endpoint, CodecError> {
+    /// The codec cannot be set as the experiment wants it, or there is no key to speak with.
+    pub(crate) fn engine(
+        mut self,
+        codec: CodecConfig,
+        token: &str,
+        media: SocketAddr,
+    ) -> Result<Endpoint, EndpointError> {
         let Place { card_start, ref clock, .. } = self.place;
         let clock = clock.clone();
         let ear_phase = self.phase() + card_start;
@@ -180,6 +184,7 @@ impl Member {
             codec,
             playout: self.playout,
             subscribe: None,
+            seal: self.seal,
             card: self.place.card,
             ear_phase,
             mouth,
@@ -197,6 +202,11 @@ fn mouth(programme: Programme, clock: Option<LocalClock>) -> Box<dyn Mouth> {
         Some(clock) => Box::new(LocalMouth::new(clock, Box::new(programme))),
         None => Box::new(programme),
     }
+}
+
+fn seal(sealing: &Sealing, keyless: bool) -> Seal {
+    let Sealing::Sframe(Sframe { passphrase }) = sealing;
+    if keyless { Seal::Keyless } else { Seal::Keyed(Passphrase::new(passphrase)) }
 }
 
 /// What every endpoint sends and receives.

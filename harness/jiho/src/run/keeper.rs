@@ -15,7 +15,7 @@ use jiho_analysis::signal::{Code, Emission, Family};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::ear_file::EarFile;
 use jiho_drivers::sidecar::Sidecar;
-use jiho_proto::event::{Event, Playout, SentPacket, StepTaken};
+use jiho_proto::event::{Event, Playout, PlayoutAction, SentPacket, StepTaken};
 use jiho_proto::records::{KeepError, Records};
 
 use super::folder::Folder;
@@ -25,6 +25,7 @@ use crate::report::events::EventRow;
 use crate::report::packets::{PacketRow, Tap};
 use crate::report::relay::RelayRow;
 use crate::report::run_json::Late;
+use crate::report::seal::{Seals, Unopened};
 use crate::report::table::Table;
 
 /// How many notes may wait for the disk. An ear gives 100 in a second, and every packet sent or received one.
@@ -44,6 +45,8 @@ pub struct Participant {
     /// Its mouth opens in the middle of the run because it is meant to: it joins late or is promoted. What was due
     /// before was not to be sounded, and is no flaw.
     pub speaks_later: bool,
+    /// In a sealed room without the key.
+    pub keyless: bool,
     /// Bound of the error of its ear's and its mouth's clocks: nothing for virtual ones.
     pub clock_error: Nanos,
     /// What is kept of its ear.
@@ -76,6 +79,10 @@ pub struct Kept {
     pub failures: Vec<(String, String)>,
     /// Speakers whose first beeps were due before their mouths opened.
     pub late: Vec<Late>,
+    /// What end-to-end encryption added to packets.
+    pub seals: Seals,
+    /// Who received packets that could not be opened.
+    pub unopened: Vec<Unopened>,
     /// How often an engine had to wait because the queue was full. In virtual time that costs nothing.
     pub stalls: u64,
 }
@@ -217,6 +224,9 @@ struct Desk {
     mouth: Option<SampleClock>,
     /// How many of the programme's beeps are over: sent, or due before the mouth opened.
     sent: usize,
+    /// Packets that came, and how many of them could not be opened.
+    received: u64,
+    unopened: u64,
 }
 
 /// Listens for everybody's codes where nothing is recorded.
@@ -237,7 +247,7 @@ enum Ear {
 
 impl Desk {
     fn new(who: Participant) -> Self {
-        Self { who, ear: None, mouth: None, sent: 0 }
+        Self { who, ear: None, mouth: None, sent: 0, received: 0, unopened: 0 }
     }
 
     /// What was due while the mouth sent nothing was not sounded.
@@ -257,6 +267,15 @@ impl Writer {
         if let Some(unrecorded) = self.unrecorded {
             unrecorded.write(&self.unrecorded_path)?;
         }
+        let shut = self.desks.into_iter().filter(|desk| desk.unopened > 0);
+        self.kept.unopened = shut
+            .map(|desk| Unopened {
+                name: desk.who.name,
+                packets: desk.unopened,
+                received: desk.received,
+                keyless: desk.who.keyless,
+            })
+            .collect();
         Ok(self.kept)
     }
 
@@ -378,6 +397,7 @@ impl Writer {
     }
 
     fn sent(&mut self, who: usize, packet: &SentPacket) -> anyhow::Result<()> {
+        self.kept.seals.note(packet.size_bytes, packet.seal_bytes);
         self.packets.row(&PacketRow {
             run_id: self.run_id.clone(),
             rep: 1,
@@ -395,6 +415,7 @@ impl Writer {
             decision: None,
             step_samples: None,
             target_ns: None,
+            seal_bytes: Some(packet.seal_bytes),
         })?;
         let desk = &mut self.desks[who];
         let (Some(mouth), Some((code, emissions))) = (desk.mouth, &desk.who.programme) else { return Ok(()) };
@@ -418,6 +439,8 @@ impl Writer {
     }
 
     fn received(&mut self, who: usize, playout: &Playout) -> anyhow::Result<()> {
+        self.desks[who].received += u64::from(playout.received.is_some());
+        self.desks[who].unopened += u64::from(playout.action == PlayoutAction::Sealed);
         if self.desks[who].who.ear != Keep::Recording {
             return Ok(());
         }
@@ -438,6 +461,7 @@ impl Writer {
             decision: playout.decision,
             step_samples: playout.decision.map(|_| playout.step_samples),
             target_ns: playout.target.map(|target| target.0),
+            seal_bytes: None,
         })?;
         Ok(())
     }
@@ -479,6 +503,7 @@ mod tests {
             role: Role::Speaker,
             programme: Some((Code::new(0).unwrap(), emissions)),
             speaks_later: false,
+            keyless: false,
             clock_error: Nanos::ZERO,
             ear: Keep::Recording,
         };
@@ -500,6 +525,7 @@ mod tests {
             role: Role::Speaker,
             programme: Some((Code::new(0).unwrap(), emissions)),
             speaks_later: false,
+            keyless: false,
             clock_error: Nanos::ZERO,
             ear: Keep::Recording,
         };
@@ -516,6 +542,7 @@ mod tests {
                 captured,
                 size_bytes: 80,
                 toc: None,
+                seal_bytes: 0,
             })
         };
         note(0, Event::MouthOpened { clock, ssrc: 1 });

@@ -26,8 +26,9 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Sealing};
 use crate::report::run_json::{self, Host, RunJson};
+use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{arrivals, breaks, delays, gaps as gap_rows, pairs, stack, steps, track};
 use folder::Folder;
@@ -222,6 +223,12 @@ fn run_json(
         clock_bound_ns: 0,
         codec: Some(codec(&experiment.media.codec)),
         family: Some(Rhythm::from(&experiment.signal).family),
+        seal: experiment.media.seal.as_ref().map(|Sealing::Sframe(_)| Sealed {
+            scheme: "sframe".to_owned(),
+            cipher_suite: jiho_proto::seal::CIPHER_SUITE_NAME.to_owned(),
+            seals: kept.seals,
+            unopened: kept.unopened.clone(),
+        }),
         late: kept.late.clone(),
         host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
     }

@@ -17,6 +17,7 @@ mod report_on_terminal;
 mod roles;
 mod room;
 mod rooms;
+mod sealed;
 #[path = "../support/skip.rs"]
 mod skip;
 mod steered;

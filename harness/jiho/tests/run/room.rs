@@ -137,6 +137,7 @@ pub(crate) struct Delay {
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) delay_ns: Option<i64>,
+    pub(crate) codec_mode: Option<String>,
     pub(crate) low_ns: Option<i64>,
     pub(crate) high_ns: Option<i64>,
     pub(crate) network_ns: Option<i64>,

@@ -139,7 +139,7 @@ pub(crate) fn addr(port: u16) -> SocketAddr {
 }
 
 pub(crate) fn join(port: u16, name: &str, role: Role) -> Join {
-    Join { name: name.into(), role, token: TOKEN.into(), media: addr(port), subscribe: None }
+    Join { name: name.into(), role, token: TOKEN.into(), media: addr(port), subscribe: None, sealed: false }
 }
 
 pub(crate) fn talker(to: u16, name: &str, ssrc: u32) -> Said {

@@ -7,4 +7,5 @@ mod forwarding;
 mod holding;
 mod meshing;
 mod mixing;
+mod sealing;
 mod trunks;

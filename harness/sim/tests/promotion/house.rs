@@ -152,6 +152,7 @@ fn endpoint(name: &str, role: Role, number: u8) -> Box<Endpoint> {
         codec: CodecConfig::L16,
         playout: PlayoutPolicy::Fixed { delay: Nanos::from_millis(40) },
         subscribe: None,
+        seal: None,
         card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: Some(MouthConfig {

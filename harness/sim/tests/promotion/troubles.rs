@@ -167,6 +167,7 @@ impl Engine for Intruder {
                 token: self.token.to_owned(),
                 media: crate::house::addr(9),
                 subscribe: None,
+                sealed: false,
             };
             return Output::Control { peer: PeerId::RELAY, message: Message::Join(join) };
         }

@@ -9,6 +9,7 @@ use crate::codec::{CodecConfig, CodecError, Decoder, FRAME_SAMPLES};
 use crate::event::{Event, Playout, PlayoutAction, PlayoutDecision};
 use crate::listener::PERIOD_SAMPLES;
 use crate::outbox::Outbox;
+use crate::seal::Lock;
 use crate::wire::unwrap::Unwrapper;
 
 /// A period of the ear: the samples that are decided together.
@@ -24,6 +25,9 @@ pub(crate) struct Period<'a> {
 pub(crate) struct Stream {
     ssrc: u32,
     codec: CodecConfig,
+    lock: Lock,
+    /// Room for what is opened.
+    opened: Vec<u8>,
     decoder: Decoder,
     buffer: Buffer,
     steering: Steering,
@@ -62,6 +66,7 @@ impl Stream {
     pub(crate) fn new(
         ssrc: u32,
         codec: &CodecConfig,
+        lock: Lock,
         policy: &PlayoutPolicy,
         period: usize,
         next: MediaTime,
@@ -69,6 +74,8 @@ impl Stream {
         Ok(Self {
             ssrc,
             codec: *codec,
+            lock,
+            opened: Vec::new(),
             decoder: Decoder::new(codec)?,
             buffer: Buffer::default(),
             steering: Steering::new(policy, period as i64),
@@ -89,6 +96,11 @@ impl Stream {
             pausing: false,
             silent: true,
         })
+    }
+
+    /// Changes what opens the packets that have not been played yet.
+    pub(crate) fn unlock(&mut self, lock: Lock) {
+        self.lock = lock;
     }
 
     /// Takes a packet.
@@ -180,12 +192,10 @@ impl Stream {
     fn decide_frame(&mut self, period: Period<'_>, out: &mut Outbox) -> bool {
         while let Some((due, packet)) = self.buffer.take_due(self.cursor) {
             // One before the cursor: a longer frame than expected has taken its place.
-            let record = if due < self.cursor {
-                packet.arrival.record(None, PlayoutAction::Late)
-            } else if self.decoder.decode(&packet.payload, &mut self.pcm).is_err() {
-                packet.arrival.record(None, PlayoutAction::Undecodable)
-            } else {
-                self.play(&packet, period)
+            let decoded = if due < self.cursor { Err(PlayoutAction::Late) } else { self.decode(&packet.payload) };
+            let record = match decoded {
+                Ok(pausing) => self.play(&packet, pausing, period),
+                Err(dropped) => packet.arrival.record(None, dropped),
             };
             let record = Playout { target: Some(self.steering.target()), ..record };
             let was_played = record.action == PlayoutAction::Played;
@@ -215,8 +225,15 @@ impl Stream {
         true
     }
 
+    /// Opens and decodes a payload into `pcm`; says whether its sender pauses after it.
+    fn decode(&mut self, payload: &[u8]) -> Result<bool, PlayoutAction> {
+        let payload = self.lock.open(payload, &mut self.opened).ok_or(PlayoutAction::Sealed)?;
+        self.decoder.decode(payload, &mut self.pcm).map_err(|_| PlayoutAction::Undecodable)?;
+        Ok(self.codec.is_pause(payload))
+    }
+
     /// Plays the frame in `pcm`, which a packet brought.
-    fn play(&mut self, packet: &Waiting, period: Period<'_>) -> Playout {
+    fn play(&mut self, packet: &Waiting, pausing: bool, period: Period<'_>) -> Playout {
         self.frame_samples = self.pcm.len();
         self.cursor += self.pcm.len() as i64;
         self.shift += self.waited;
@@ -234,7 +251,7 @@ impl Stream {
         self.expected = packet.arrival.sequence.wrapping_add(1);
         self.played_run = packet.run;
         self.concealed = 0;
-        self.pausing = self.codec.is_pause(&packet.payload);
+        self.pausing = pausing;
         self.silent = false;
         self.buffer.remember(&packet.arrival);
         let played = Some(period.ear.time(MediaTime(at)));
@@ -255,10 +272,11 @@ impl Stream {
         let missing = (samples - waited) as usize;
         let restorable = self.codec.has_fec() && waited == 0 && room == self.frame_samples as i64;
         let after = |packet: &&Waiting| packet.arrival.sequence == self.expected.wrapping_add(1);
-        match self.buffer.first().map(|(_, packet)| packet).filter(|_| restorable) {
-            Some(packet) if after(&packet) => self.decoder.restore(&packet.payload, missing, &mut self.pcm),
-            _ if missing > 0 => self.decoder.conceal(missing, &mut self.pcm),
-            _ => self.pcm.clear(),
+        let next = self.buffer.first().map(|(_, packet)| packet).filter(|_| restorable).filter(after);
+        match next.and_then(|packet| self.lock.open(&packet.payload, &mut self.opened)) {
+            Some(payload) => self.decoder.restore(payload, missing, &mut self.pcm),
+            None if missing > 0 => self.decoder.conceal(missing, &mut self.pcm),
+            None => self.pcm.clear(),
         }
         let record = Playout {
             ssrc: self.ssrc,

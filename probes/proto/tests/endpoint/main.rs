@@ -11,6 +11,7 @@ mod any_network;
 mod joining;
 mod pauses;
 mod playing;
+mod sealing;
 mod sending;
 mod steered;
 mod stopping;

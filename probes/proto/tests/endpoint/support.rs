@@ -26,6 +26,7 @@ pub(crate) fn listener(delay_ms: i64) -> EndpointConfig {
         codec: CodecConfig::L16,
         playout: PlayoutPolicy::Fixed { delay: Nanos::from_millis(delay_ms) },
         subscribe: None,
+        seal: None,
         card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: None,

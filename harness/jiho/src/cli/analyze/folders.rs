@@ -23,9 +23,11 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     let folders = args.paths.iter().map(|path| Folder::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let first = folders.first().context("no folder")?;
     let (listening, lookahead) = played(&folders)?;
-    let mut remarks = Vec::new();
+    let (mut remarks, mut keyless) = (Vec::new(), Vec::new());
     for folder in folders.iter().filter(|folder| folder.run_json().is_file()) {
-        remarks.extend(RunJson::read(&folder.run_json())?.remarks());
+        let run = RunJson::read(&folder.run_json())?;
+        remarks.extend(run.remarks());
+        keyless.extend(run.keyless());
     }
     let run_id = if first.run_json().is_file() {
         RunJson::read(&first.run_json())?.run_id
@@ -44,7 +46,7 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",
-            findings::text(&found, lookahead, &remarks),
+            findings::text(&found, lookahead, &remarks, &keyless),
             first.path().display()
         ))?,
         Format::Json => {
@@ -52,7 +54,7 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
             print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
     }
-    Ok(findings::verdict(&found))
+    Ok(findings::verdict(&found, &keyless))
 }
 
 /// What was played in a room, and the codec's look-ahead in samples. Folders that do not say are held to be of coded
