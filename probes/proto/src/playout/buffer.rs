@@ -97,6 +97,11 @@ impl Buffer {
         self.played.push_back((arrival.sequence, arrival.timestamp));
     }
 
+    /// The timestamp of the packet that was played last.
+    pub(super) fn last_played(&self) -> Option<u32> {
+        self.played.back().map(|(_, timestamp)| *timestamp)
+    }
+
     /// Takes back the memory of a payload.
     pub(super) fn recycle(&mut self, mut payload: Vec<u8>) {
         payload.clear();

@@ -23,6 +23,9 @@
 //! * **A restart**, a packet more than [`MAX_JUMP_SAMPLES`] from where it was expected, anchors the stream anew. One
 //!   that comes too early follows on those before it where a whole segment comes at once, and is no restart. A packet
 //!   that is at most [`MAX_MISORDER`] behind the newest by its sequence number is a straggler and never does.
+//! * **Order.** While timestamps go on, frames are played in the order of their timestamps, however often the stream has
+//!   been anchored: a straggler from before what was played last is late, even where its place on the new time line is
+//!   still to come.
 //! * **An empty buffer** conceals in the frame's place and goes on; the adaptive policy does not give the frame up at once
 //!   but conceals 10 ms at a time until a packet is there. If it is the very next one, the wait has made the delay
 //!   greater (*merged*); if a later one, what was waited is taken for what is missing. The codec's decoder smooths the

@@ -40,6 +40,9 @@ pub(crate) struct Stream {
     played_run: u64,
     /// By how much the delay jumped when the stream was last anchored; `None`: its timestamps began anew too.
     anchored_step: Option<i64>,
+    /// Where on the time line the frame would begin that was played last before the stream was anchored anew and its
+    /// timestamps went on; what lies there or before is over.
+    played_to: Option<i64>,
     /// The position on the time line of the first sample that is not decided.
     cursor: i64,
     /// Position at the ear minus position on the time line.
@@ -85,6 +88,7 @@ impl Stream {
             run: 0,
             played_run: 0,
             anchored_step: None,
+            played_to: None,
             cursor: next.0,
             shift: 0,
             waited: 0,
@@ -159,7 +163,7 @@ impl Stream {
         let mut anchored_from = None;
         if let Some(offset) = self.offset {
             let due = media + offset;
-            let late = due < self.cursor;
+            let late = due < self.cursor || self.played_to.is_some_and(|played| due <= played);
             // In a burst packets come long before their turn, each right behind the one before it.
             let follows = newest_media.is_some_and(|newest| (media - newest).abs() <= MAX_JUMP_SAMPLES);
             let early = due + self.shift - anchor;
@@ -182,6 +186,9 @@ impl Stream {
         self.offset = Some(due - media);
         self.run += 1;
         self.anchored_step = anchored_from.map(|from| at - from);
+        let since = |played: u32| i64::from(arrival.timestamp.wrapping_sub(played).cast_signed());
+        let since_played = self.buffer.last_played().filter(|_| anchored_from.is_some()).map(since);
+        self.played_to = since_played.filter(|since| *since > 0).map(|since| due - since);
         self.steering.anchored();
         self.steering.note(received, due);
         Some(due)

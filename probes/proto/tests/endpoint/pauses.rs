@@ -130,6 +130,20 @@ fn a_stream_that_has_become_slower_than_its_delay_is_anchored_anew_in_the_end() 
 }
 
 #[test]
+fn a_stream_that_is_anchored_anew_goes_on_behind_what_was_played() {
+    let mut bench = Bench::seated(listener(100));
+    bench.packet(ms(0), &STREAM.packet(0));
+    bench.packet(ms(40), &STREAM.packet(2));
+    // The stream stops at 260 ms. Frame 4 is played 100 ms after it comes, and what it overtook, before it.
+    bench.packet(ms(300), &STREAM.packet(4));
+    bench.packet(ms(301), &STREAM.packet(3));
+    bench.packet(ms(302), &STREAM.packet(1));
+    bench.run_until(ms(419));
+    assert_eq!(bench.heard(&STREAM), [(100 * 48, 0), (140 * 48, 2), (380 * 48, 3), (400 * 48, 4)]);
+    assert!(bench.actions(&STREAM).contains(&(1, Late)));
+}
+
+#[test]
 fn a_full_buffer_drops_what_comes_and_keeps_what_waits() {
     let tiny = Stream { frame_samples: 12, ..STREAM };
     let mut bench = Bench::seated(listener(1000));
