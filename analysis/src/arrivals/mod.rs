@@ -49,6 +49,8 @@ pub enum Reason {
     SecondPeak,
     /// Sound was cut out or repeated within it: it has two delays, and the interval holds both.
     Splice,
+    /// It was said while the speaker's or the hearer's role changed, on no path that led from the one to the other.
+    RoleChange,
 }
 
 /// A delay with its 95 % interval.

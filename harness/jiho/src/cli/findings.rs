@@ -1,6 +1,6 @@
 //! What was measured, as verbs print it and as the exit code says it.
 
-use jiho_analysis::arrivals::Reason;
+use jiho_analysis::arrivals::{Observation, Reason};
 use jiho_analysis::metrics::PairDelays;
 use serde_json::{Value, json};
 
@@ -25,12 +25,14 @@ pub(super) fn verdict(findings: &Findings, keyless: &[String]) -> Exit {
     }
 }
 
-/// Whether too little of a pair was heard. Beeps that were due while the ear did not record are not held against it.
+/// Whether too little of a pair was heard. Beeps that were due while the ear did not record, or that a role change kept
+/// from it, are not held against it.
 fn is_doubtful(pair: &PairHeard) -> bool {
-    let unrecorded = pair.observations.iter().filter(|o| o.reason == Some(Reason::NotRecorded)).count();
+    let excused = |o: &&Observation| matches!(o.reason, Some(Reason::NotRecorded | Reason::RoleChange));
+    let unrecorded = pair.observations.iter().filter(excused).count();
     let PairDelays { heard, expected, .. } = pair.delays;
     let audible = expected.saturating_sub(unrecorded);
-    heard == 0 || heard < ENOUGH_BEEPS.min(expected) || heard * 2 < audible
+    heard == 0 || heard < ENOUGH_BEEPS.min(audible) || heard * 2 < audible
 }
 
 /// The delay matrix, and what was found in words; `remarks` are said before the rest.
@@ -63,7 +65,7 @@ pub(super) fn json(findings: &Findings) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use jiho_analysis::arrivals::{Delay, Observation, Status};
+    use jiho_analysis::arrivals::{Delay, Status};
     use jiho_analysis::metrics::Relation;
     use jiho_analysis::signal::Emission;
     use jiho_analysis::units::{Nanos, RunTime};

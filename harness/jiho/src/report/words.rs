@@ -182,6 +182,7 @@ fn missed(reason: Reason, count: usize) -> String {
         Reason::NotSupported => {
             format!("{beeps} not believed: what was heard near was too faint, or came alone with another delay.")
         }
+        Reason::RoleChange => format!("{beeps} said while a role changed, when no path led to the ear."),
         Reason::SecondPeak | Reason::Splice => format!("{beeps} in doubt."),
     }
 }

@@ -1,8 +1,9 @@
 //! What a run's role changes did to sound: events and packets from its folder, pilots from its recordings.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use jiho_analysis::arrivals::Role;
+use jiho_analysis::arrivals::{Reason, Role};
 use jiho_analysis::metrics::{
     Gap, Hearing, PairDelays, PlayedFrame, Relation, RoleChange, Spoken, Stack, Taken, gaps, role_changes, stack,
 };
@@ -27,6 +28,8 @@ pub struct Changes {
     pub gaps: Vec<(Gap, Option<Stack>)>,
 }
 
+/// A mark nearer than this to where a pilot breaks off may be missing, too.
+const AROUND_A_MARK: Nanos = Nanos::from_millis(25);
 /// The name under which relays announce a mix.
 const MIX: &str = "mix";
 
@@ -99,7 +102,7 @@ impl Stamps {
         let gaps = gaps(&changes, &self.spoken, &hearings)
             .into_iter()
             .map(|gap| {
-                let stack = stack(&changes[gap.change], &gap, self.played(&gap));
+                let stack = stack(&changes[gap.change], &gap, &self.played(&gap));
                 (gap, stack)
             })
             .collect();
@@ -107,10 +110,13 @@ impl Stamps {
         Changes { changes: changes.into_iter().zip(roles).collect(), gaps }
     }
 
-    /// The frames that carry a gap's speaker.
-    fn played(&self, gap: &Gap) -> &[PlayedFrame] {
+    /// The frames that carry a gap's speaker: its own, and those of a mix, out of which or into which a change may lead.
+    fn played(&self, gap: &Gap) -> Vec<PlayedFrame> {
         let of = |speaker: &str| self.played.get(&(gap.recorder.clone(), speaker.to_owned()));
-        of(&gap.speaker).or_else(|| of(MIX)).map_or(&[], Vec::as_slice)
+        let mut played: Vec<PlayedFrame> =
+            [of(&gap.speaker), of(MIX)].into_iter().flatten().flatten().copied().collect();
+        played.sort_by_key(|frame| frame.played);
+        played
     }
 }
 
@@ -127,6 +133,28 @@ impl Changes {
             }
         }
         role
+    }
+
+    /// Says of the beeps that were not found because a change kept them from an ear that it did.
+    pub(super) fn explain(&self, speakers: &[SpeakerSent], recorder: &mut RecorderHeard) {
+        for pair in &mut recorder.pairs {
+            let speaker = &speakers[pair.speaker].name;
+            let gaps = self.gaps.iter().map(|(gap, _)| gap);
+            let own = gaps.filter(|gap| gap.recorder == recorder.name && gap.speaker == *speaker);
+            let kept: Vec<Range<RunTime>> = own.filter_map(|gap| self.kept_from_the_ear(gap)).collect();
+            for observation in pair.observations.iter_mut().filter(|o| o.reason == Some(Reason::NotFound)) {
+                if kept.iter().any(|kept| kept.contains(&observation.emission.at)) {
+                    observation.reason = Some(Reason::RoleChange);
+                }
+            }
+        }
+    }
+
+    /// The programme between what last came by the old path, or the command, and what first came by the new one.
+    fn kept_from_the_ear(&self, gap: &Gap) -> Option<Range<RunTime>> {
+        let said = |heard: Option<RunTime>, late: Option<Nanos>| Some(heard? - late?);
+        let from = said(gap.last_before, gap.delay_before).unwrap_or(self.changes[gap.change].0.commanded);
+        Some(from - AROUND_A_MARK..said(gap.first_after, gap.delay_after)? + AROUND_A_MARK)
     }
 
     /// Parts what a recorder heard as a speaker from what it heard as a listener, where its role changed.

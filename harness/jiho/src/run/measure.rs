@@ -200,7 +200,10 @@ pub fn measure(
     }
     recorders.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
     let changes = stamps.measure(&speakers, &recorders);
-    recorders.iter_mut().for_each(|recorder| changes.part(&speakers, recorder));
+    for recorder in &mut recorders {
+        changes.explain(&speakers, recorder);
+        changes.part(&speakers, recorder);
+    }
     Ok(Findings { run_id: run_id.to_owned(), rep: 1, family: listening.family, speakers, recorders, changes })
 }
 
