@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod demo;
 mod described;
 mod device;
 mod findings;
@@ -49,6 +50,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Args),
     Init(init::Args),
     Check(check::Args),
     Run(run::Args),
@@ -78,6 +80,7 @@ enum Format {
 /// Does what the command line asks for; says what went wrong in one message on standard error.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
+        Verb::Demo(args) => demo::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),

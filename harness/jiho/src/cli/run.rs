@@ -98,7 +98,8 @@ fn most_memory_mib() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
 }
 
-fn text(outcome: &Outcome, experiment: &Experiment) -> String {
+/// The report for people.
+pub(super) fn text(outcome: &Outcome, experiment: &Experiment) -> String {
     let mut remarks: Vec<String> = outcome.run.failures.iter().map(|failure| format!("Failed: {failure}.")).collect();
     remarks.extend(outcome.run.remarks());
     if outcome.run.partial {
