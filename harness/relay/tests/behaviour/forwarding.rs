@@ -166,8 +166,8 @@ proptest! {
         }
         let stats = desk.stats();
         prop_assert_eq!((stats.received, stats.copies), (received, sent));
-        let apart = stats.forwarded + stats.from_strangers + stats.from_listeners + stats.rtcp + stats.malformed
-            + stats.wrong_stream;
+        let apart = stats.forwarded + stats.from_strangers + stats.from_listeners + stats.from_muted + stats.flights
+            + stats.rtcp + stats.malformed + stats.wrong_stream;
         prop_assert_eq!(apart, received);
     }
 }
