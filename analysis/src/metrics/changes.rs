@@ -57,18 +57,21 @@ impl RoleChange {
 /// Puts steps together into changes, in order of their commands.
 pub fn role_changes(steps: &[Taken]) -> Vec<RoleChange> {
     let mut steps: Vec<&Taken> = steps.iter().collect();
-    steps.sort_by_key(|taken| taken.at);
+    // Where nothing lies between two nodes, their stamps are alike: an order comes before what it brings about.
+    steps.sort_by_key(|taken| (taken.at, taken.step));
     let mut changes: Vec<RoleChange> = Vec::new();
     for taken in steps {
-        let same = |change: &&mut RoleChange| change.change == taken.change && change.subject == taken.subject;
-        let mut own = changes.iter_mut().rev().filter(same);
-        let change = match taken.number {
+        let same = |change: &&RoleChange| change.change == taken.change && change.subject == taken.subject;
+        let find = |wanted: &dyn Fn(&RoleChange) -> bool| changes.iter().rposition(|c| same(&c) && wanted(c));
+        let index = match taken.number {
             // What was asked for without a number is what the relay gives the next number to.
-            Some(_) => own.find(|change| change.number == taken.number || change.number.is_none()),
+            Some(_) => {
+                find(&|change| change.number == taken.number).or_else(|| find(&|change| change.number.is_none()))
+            }
             None if taken.step == Step::Asked => None,
-            None => own.next(),
+            None => find(&|_| true),
         };
-        match change {
+        match index.map(|index| &mut changes[index]) {
             Some(change) => {
                 change.number = change.number.or(taken.number);
                 change.taken.push(taken.clone());
@@ -110,6 +113,22 @@ mod tests {
         assert_eq!(changes[0].ended(), RunTime(400_000_000));
         assert_eq!(changes[0].at(Step::Granted, "lena"), Some(RunTime(30_000_000)));
         assert_eq!(changes[1].taken.len(), 2);
+    }
+
+    #[test]
+    fn a_command_and_its_grant_at_one_instant_are_one_change_whoever_is_listed_first() {
+        let steps = [
+            taken(0, "relay", Some(1), Change::Promote, Step::Granted),
+            taken(0, "relay", Some(1), Change::Promote, Step::Commanded),
+            taken(0, "moderator", None, Change::Promote, Step::Asked),
+            taken(50, "moderator", None, Change::Promote, Step::Asked),
+            taken(60, "lena", Some(1), Change::Promote, Step::TransportReady),
+            taken(60, "relay", Some(2), Change::Promote, Step::Commanded),
+        ];
+        let changes = role_changes(&steps);
+        let of = |change: &RoleChange| (change.number, change.taken.len(), change.taken[0].step);
+        let found: Vec<_> = changes.iter().map(of).collect();
+        assert_eq!(found, [(Some(1), 4, Step::Asked), (Some(2), 2, Step::Asked)]);
     }
 
     #[test]

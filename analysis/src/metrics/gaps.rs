@@ -207,6 +207,8 @@ impl Case<'_> {
             .filter(|b| {
                 hearing.time(b.first_after.max(b.last_before)) > commanded && hearing.time(b.last_before) < until
             })
+            // What begins when the recording ends is too short to be sure of.
+            .filter(|b| hearing.time(b.first_after) < hearing.ends)
             .filter(|b| !is_loss(b) || loss.is_none_or(|loss| b.silence > loss + LONGER_THAN_LOSS))
             .filter(|b| !paused(hearing, b, spoken))
             .max_by_key(|b| b.silence.abs().max(b.step.abs()).max(b.lost.abs()));

@@ -5,7 +5,7 @@
 use super::changes::{RoleChange, Taken};
 use super::gaps::{Gap, GapKind, Side};
 use crate::roles::{Change, Step};
-use crate::units::{Nanos, RunTime};
+use crate::units::{Nanos, RunTime, SampleClock};
 
 /// A frame of somebody's sound that an ear played as it came, by the packets' stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Piece {
 pub const EXPLAINED: Nanos = Nanos::from_millis(20);
 /// What one packet holds.
 const FRAME: Nanos = Nanos::from_millis(20);
+/// What an ear decides on at a time: it plays that to its end.
+const PERIOD: Nanos = Nanos::from_millis(10);
 
 impl Stack {
     /// All pieces together.
@@ -70,16 +72,16 @@ impl Piece {
 }
 
 /// The stack of a gap. `played` are the frames that carry the speaker's sound and were played at the recorder's ear, in
-/// order of their playing; a mixer's count for all whom it mixes.
+/// order of their playing; a mixer's count for all whom it mixes. `ear` is that ear's clock.
 ///
 /// `None`: there is nothing to explain (no gap, or only an end), or no stamps to explain it with.
-pub fn stack(change: &RoleChange, gap: &Gap, played: &[PlayedFrame]) -> Option<Stack> {
+pub fn stack(change: &RoleChange, gap: &Gap, played: &[PlayedFrame], ear: &SampleClock) -> Option<Stack> {
     let begins = gap.kind == GapKind::Begins;
     let heard = if begins { gap.first_audio? } else { gap.silence? };
     if matches!(gap.kind, GapKind::None | GapKind::Ends | GapKind::Unheard | GapKind::CatchUp) {
         return None;
     }
-    let (from, first) = if begins { beginning(change, gap, played)? } else { hole(change, gap, played)? };
+    let (from, first) = if begins { beginning(change, gap, played)? } else { hole(change, gap, played, ear)? };
     let own = |taken: &Taken, step| taken.step == step && taken.node == gap.recorder;
     let mut stamps: Vec<(RunTime, Step, &str, &str)> = change
         .taken
@@ -118,21 +120,26 @@ fn beginning(change: &RoleChange, gap: &Gap, played: &[PlayedFrame]) -> Option<(
     Some((change.commanded, first?))
 }
 
-/// The longest time without frames while the change went on, and the frame that ends it.
-fn hole(change: &RoleChange, gap: &Gap, played: &[PlayedFrame]) -> Option<(RunTime, PlayedFrame)> {
-    let near = gap.last_before? - Nanos::from_secs(1)..gap.first_after? + Nanos::from_secs(1);
-    let closed = change.at(Step::OldPathClosed, &change.subject).filter(|_| change.subject == gap.recorder);
-    let mut longest: Option<(RunTime, PlayedFrame)> = None;
-    for pair in played.windows(2) {
+/// The time without frames that is where the silence was heard, and the frame that ends it.
+fn hole(change: &RoleChange, gap: &Gap, played: &[PlayedFrame], ear: &SampleClock) -> Option<(RunTime, PlayedFrame)> {
+    let (last, first) = (gap.last_before?, gap.first_after?);
+    let cuts = [Step::OldPathClosed, Step::DeviceRestartBegun];
+    let cuts = cuts.map(|step| change.at(step, &change.subject).filter(|_| change.subject == gap.recorder));
+    let hole = |pair: &[PlayedFrame]| {
         let whole = pair[0].played + FRAME;
-        // A path that is closed in the middle of a frame ends there.
-        let end = closed.filter(|&closed| closed >= pair[0].played && closed < whole).unwrap_or(whole);
-        let longer = longest.is_none_or(|(from, first)| pair[1].played - end > first.played - from);
-        if pair[1].played > near.start && pair[0].played < near.end && longer {
-            longest = Some((end, pair[1]));
-        }
-    }
-    longest.map(|(from, first)| (from.min(first.played), first))
+        // What was decided on when the path was closed is heard: to the end of its period.
+        let cut = cuts.iter().flatten().map(|&at| period_end(ear, at)).find(|&end| end > pair[0].played && end < whole);
+        let end = cut.unwrap_or(whole);
+        (end.min(pair[1].played), pair[1])
+    };
+    let apart = |(end, next): &(RunTime, PlayedFrame)| (*end - last).abs() + (next.played - first).abs();
+    played.windows(2).map(hole).min_by_key(apart)
+}
+
+/// When the period of an ear that an instant lies in has been played.
+fn period_end(ear: &SampleClock, at: RunTime) -> RunTime {
+    let periods = (at - ear.start).0.div_euclid(PERIOD.0) + i64::from((at - ear.start).0.rem_euclid(PERIOD.0) > 0);
+    ear.start + Nanos(periods * PERIOD.0)
 }
 
 /// Whether a step is on the way to what this gap is about.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::input::dot;
 use super::path::likeliest;
 use super::search::{self, Find};
 use super::table::Shared;
@@ -27,6 +28,8 @@ const LONGEST_ECHO: usize = 120;
 /// A run is the pilot without doubt if it is so long (0.6 s), or has such a coefficient.
 const FIRM_RUN: usize = 120;
 const FIRM_RHO: f64 = 0.7;
+/// What adds less than this part of the power of all sound there (−40 dB) is what taking out the other pilots leaves.
+const LEAST_PART: f64 = 1e-4;
 /// Trails at one time, and for how many steps one is kept that the pilot is not on.
 const MOST_TRAILS: usize = 48;
 const UNUSED_STEPS: u32 = 2;
@@ -107,13 +110,13 @@ impl Voice {
         }
         self.learn(new);
         for _ in 0..ROUNDS {
-            self.decide(decided, &own);
+            self.decide(decided, window, &own);
             if !self.search(window, &own, decided) {
                 break;
             }
         }
         self.searched = [NEAR_HOPS, AROUND_HOPS].map(|length| window.hops().saturating_sub(3 * length / 2));
-        self.decide(decided, &own);
+        self.decide(decided, window, &own);
         self.drop_unused(decided);
         self.take_out(window, &own);
     }
@@ -170,7 +173,7 @@ impl Voice {
         }
     }
 
-    fn decide(&mut self, decided: usize, own: &[f32]) {
+    fn decide(&mut self, decided: usize, window: &Window, own: &[f32]) {
         let hops = self.path.len();
         let scores: Vec<Vec<f64>> =
             self.trails.iter().map(|trail| (decided..hops).map(|n| trail.score(n)).collect()).collect();
@@ -190,8 +193,11 @@ impl Voice {
             let samples = run.len() as f64 * self.table.hz * 0.004;
             let (shortest, sigmas) =
                 if self.is_known(&run) { (SHORTEST_RETURN, RETURN_SIGMAS) } else { (SHORTEST_RUN, RUN_SIGMAS) };
-            let sure = trail.sum(run.clone()).rho().abs() * samples.sqrt() >= sigmas;
-            if !goes_on && (run.len() < shortest || !sure || self.is_echo(&run, own)) {
+            let sums = trail.sum(run.clone());
+            let sure = sums.rho().abs() * samples.sqrt() >= sigmas;
+            let sound = &window.sound[run.start * window.hop..run.end * window.hop];
+            let residue = sums.xs * sums.gain() < LEAST_PART * f64::from(dot(sound, sound));
+            if !goes_on && (run.len() < shortest || !sure || residue || self.is_echo(&run, own)) {
                 self.path[run].fill(None);
             }
         }

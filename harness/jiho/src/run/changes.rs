@@ -102,7 +102,8 @@ impl Stamps {
         let gaps = gaps(&changes, &self.spoken, &hearings)
             .into_iter()
             .map(|gap| {
-                let stack = stack(&changes[gap.change], &gap, &self.played(&gap));
+                let ear = hearings.iter().find(|hearing| hearing.recorder == gap.recorder);
+                let stack = ear.and_then(|ear| stack(&changes[gap.change], &gap, &self.played(&gap), &ear.clock));
                 (gap, stack)
             })
             .collect();
