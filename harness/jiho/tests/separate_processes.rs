@@ -9,7 +9,8 @@ use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use jiho::report::run_json::RunJson;
 use jiho::run::folder::Folder;
@@ -20,7 +21,7 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
 use jiho_proto::codec::CodecConfig;
 use nix::sys::signal::Signal;
-use support::{Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
+use support::{PATIENCE, Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
 
 fn measured(folders: &[Folder]) -> Findings {
     let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };
@@ -32,6 +33,16 @@ fn duration_of(folder: &Path, name: &str) -> (Sidecar, Nanos) {
     let reader = hound::WavReader::open(&recording).unwrap();
     let length = Nanos::from_secs_f64(f64::from(reader.duration()) / f64::from(reader.spec().sample_rate));
     (Sidecar::read(&recording.with_extension("json")).unwrap(), length)
+}
+
+/// Waits until a file that grows holds a whole line with these words.
+fn wait_for_line(file: &Path, words: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    let whole = |text: &str| text.split_inclusive('\n').any(|line| line.ends_with('\n') && line.contains(words));
+    while !fs::read_to_string(file).is_ok_and(|text| whole(&text)) {
+        assert!(Instant::now() < deadline, "{words:?} is not in {}", file.display());
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -302,6 +313,54 @@ fn a_moderator_commands_from_outside_and_is_told_what_became_of_it() {
     for line in ["change 1: to promote lena is done", "change 4: to demote ana is done", "refused \"moderator\""] {
         assert!(relay.err.contains(line), "{line:?} is not in {}", relay.err);
     }
+}
+
+#[test]
+fn a_relay_that_dies_during_a_promotion_is_an_error_and_what_was_recorded_is_analysed_as_partial() {
+    let dir = tempfile::tempdir().unwrap();
+    // The device never comes back: whenever the relay dies after it has stopped, the promotion is under way.
+    let mut room = Room::open_with(dir.path(), "--promotion webrtc-dtls12 --device-restart 1h");
+    let ana = room.enter(dir.path(), "ana", "speak");
+    // Far more than a busy machine delays packets by.
+    let lena = room.enter(dir.path(), "lena", "hear --playout 1s");
+    wait_for_sound(dir.path(), "lena", 9.0);
+    let moderator = Process::jiho(dir.path(), &format!("room promote lena --relay {}", room.control));
+    room.relay.wait_for("change 1: to promote lena was commanded");
+    wait_for_line(&dir.path().join("lena/events.csv"), ",device_restart_begun,");
+    room.relay.signal(Signal::SIGKILL);
+
+    let gone = "the connection to the relay is gone";
+    let ended = moderator.end();
+    assert!(ended.status.code() == Some(1) && ended.err.contains(gone), "{ended:?}");
+    for (name, process) in [("ana", ana), ("lena", lena)] {
+        let ended = process.end();
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        let errors: Vec<&str> = ended.err.lines().filter(|line| line.starts_with("jiho: ")).collect();
+        let [message] = errors[..] else { panic!("one message: {ended:?}") };
+        assert!(
+            message.starts_with(&format!("jiho: ended early; what was recorded is in {name}: relay ")),
+            "{message}"
+        );
+        assert!(message.contains(gone) && ended.err.ends_with(message), "{ended:?}");
+        let (sidecar, length) = duration_of(dir.path(), name);
+        assert!(sidecar.complete && length > Nanos::from_secs(3), "{name}: {length}");
+        let run = RunJson::read(&folder(dir.path(), name).run_json()).unwrap();
+        assert!(run.partial && run.failures[0].contains(gone), "{run:?}");
+    }
+    let steps = rows(&dir.path().join("lena/events.csv"));
+    let last = steps.iter().rfind(|row| row["event"] == "promote").unwrap();
+    assert!(last["step"] == "failed" && last["detail"].contains(gone), "{last:?}");
+
+    let analysed = Process::jiho(dir.path(), "analyze lena ana").end();
+    // How many beeps were due and could not be heard depends on when the relay died.
+    assert!(matches!(analysed.status.code(), Some(0 | 3)), "{analysed:?}");
+    for name in ["ana", "lena"] {
+        let says = format!("{name} is partial: it ended before its time: relay {}: {gone}", room.control);
+        assert!(analysed.out.contains(&says), "{analysed:?}");
+    }
+    let delays = rows(&dir.path().join("lena/delays.csv"));
+    let heard = delays.iter().filter(|row| row["status"] == "heard").count();
+    assert!(heard >= 2, "what was heard before is measured: {delays:#?}");
 }
 
 #[test]

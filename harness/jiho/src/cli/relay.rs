@@ -55,6 +55,9 @@ pub(super) struct Args {
     /// What is exchanged before somebody who is promoted is on the stage.
     #[arg(long, value_enum, default_value_t)]
     promotion: Profile,
+    /// How long the sound device of whoever is promoted stands still once the transport is ready.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    device_restart: Nanos,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -85,9 +88,10 @@ impl Profile {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { control, media, token, codec, serving, uplink, token_lifetime, promotion } = args;
+    let Args { control, media, token, codec, serving, uplink, token_lifetime, promotion, device_restart } = args;
     let (stage, audience) = serving.stage_and_audience(uplink.is_some())?;
-    let (token, codec, promotion) = (token.token, codec.config(), promotion.promotion());
+    let promotion = Promotion { device_restart, ..promotion.promotion() };
+    let (token, codec) = (token.token, codec.config());
     let settings = Settings { control, media, token, token_lifetime, codec, stage, audience, promotion, uplink };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;

@@ -323,6 +323,8 @@ impl Writer {
         };
         if let Some(row) = EventRow::of(&self.run_id, node, at.0, &event) {
             self.events.row(&row)?;
+            // Few, and no packet may follow for long: between two paths nobody hears anything.
+            self.events.flush()?;
         }
         match author {
             Author::Participant(who) => self.of_participant(*who, event)?,

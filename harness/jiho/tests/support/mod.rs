@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 pub(crate) const TOKEN: &str = "the room's secret";
 
 /// Whatever does not happen within this time never will, on however busy a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A child process. Dropping it kills it.
 pub(crate) struct Process {

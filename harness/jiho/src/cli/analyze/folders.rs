@@ -23,11 +23,16 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     let folders = args.paths.iter().map(|path| Folder::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let first = folders.first().context("no folder")?;
     let (listening, lookahead) = played(&folders)?;
-    let (mut remarks, mut keyless) = (Vec::new(), Vec::new());
+    let (mut remarks, mut keyless, mut partial) = (Vec::new(), Vec::new(), false);
     for folder in folders.iter().filter(|folder| folder.run_json().is_file()) {
         let run = RunJson::read(&folder.run_json())?;
         remarks.extend(run.remarks());
         keyless.extend(run.keyless());
+        if run.partial {
+            let reasons: String = run.failures.iter().map(|reason| format!(": {reason}")).collect();
+            remarks.push(format!("{} is partial: it ended before its time{reasons}.", folder.path().display()));
+            partial = true;
+        }
     }
     let run_id = if first.run_json().is_file() {
         RunJson::read(&first.run_json())?.run_id
@@ -50,7 +55,8 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
             first.path().display()
         ))?,
         Format::Json => {
-            let value = serde_json::json!({ "folder": first.path(), "pairs": findings::json(&found) });
+            let value =
+                serde_json::json!({ "folder": first.path(), "partial": partial, "pairs": findings::json(&found) });
             print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
     }
