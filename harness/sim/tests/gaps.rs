@@ -15,7 +15,7 @@ use jiho_analysis::signal::{Code, Signal};
 use jiho_analysis::track::{Segment, Tracker};
 use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_proto::card::SoundCard;
-use jiho_proto::codec::{CodecConfig, OpusConfig};
+use jiho_proto::codec::CodecConfig;
 use jiho_proto::control::Action;
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, MouthConfig};
 use jiho_proto::event::{Event, Playout, PlayoutAction, StepTaken};
@@ -287,7 +287,7 @@ struct Errors {
     unexplained: Vec<f64>,
     counts: BTreeMap<(Change, Side), usize>,
     bad: Vec<String>,
-    /// Silences that the packets show and nothing was said of.
+    /// Silences that the packets show and nothing was said of: one is known, after a demotion.
     missed: usize,
 }
 
@@ -374,17 +374,4 @@ fn two_hundred_changes_in_all_profiles_are_measured_within_5_ms_and_explained_wi
     assert!(errors.missed <= 1, "{} missed", errors.missed);
     let measured = errors.counts.values().sum::<usize>();
     assert!(measured >= 200, "{measured}");
-}
-
-/// A decoder that is made amid a stream, as for a new path, gives up to two frames that are loud and not like what was
-/// said, and an encoder's first frames after a pause are no better: the pilot is found that much later, or more.
-#[test]
-fn with_opus_most_but_not_all_figures_are_within_the_bounds() {
-    let mut errors = Errors::default();
-    errors.of(&run(Profile::WebrtcDtls12, CodecConfig::Opus(OpusConfig::default()), &mut Dice(0x1234_5678_9abc_def1)));
-    errors.print("Opus");
-    let all = [&errors.silence, &errors.lost, &errors.first, &errors.unexplained];
-    let figures = all.iter().map(|errors| errors.len()).sum::<usize>();
-    assert!(errors.bad.len() * 2 < figures, "{} of {figures}", errors.bad.len());
-    assert!(all.into_iter().flatten().all(|&error| error < 125.0), "{}", errors.bad.join("\n"));
 }
