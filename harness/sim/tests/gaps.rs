@@ -1,6 +1,6 @@
 //! Role changes at random, in all profiles: what pilots say of their silence, and of what was lost in it, must be what the
 //! packets say; and the steps of each must take as long as its silence.
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // helpers of tests are tests, and say how far off
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
