@@ -39,12 +39,12 @@ pub enum Step {
     Offered,
     /// Relay: sends its answer; subject: has received it.
     Answered,
+    /// A flight of the handshake is there as a whole: its name.
+    FlightReceived,
     /// A flight of the handshake leaves for the first time: its name.
     FlightSent,
     /// A flight of the handshake leaves again, because no answer came in time: its name.
     FlightRetransmitted,
-    /// A flight of the handshake is there as a whole: its name.
-    FlightReceived,
     /// Relay: takes the subject's media, and sends it the new path's; subject: may send and hear.
     TransportReady,
     /// Subject: its sound device stops, to begin again.

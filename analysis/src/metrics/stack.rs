@@ -97,7 +97,7 @@ pub fn stack(change: &RoleChange, gap: &Gap, played: &[PlayedFrame], ear: &Sampl
     let mut pieces: Vec<Piece> = Vec::new();
     let mut since = from;
     for (at, step, node, detail) in stamps {
-        // What happens at one instant is told by the last of it.
+        // What happens at one instant is told by the first of it: what came, not what it brought about.
         if at > since {
             let (node, detail) = (node.to_owned(), detail.to_owned());
             pieces.push(Piece { step, node, detail, from: since, to: at });
