@@ -130,6 +130,11 @@ impl Bench {
         self.playouts().iter().filter(|p| p.ssrc == stream.ssrc).map(|p| (frame(p), p.action)).collect()
     }
 
+    /// What was noted, but for the steps of role changes.
+    pub(crate) fn events_without_steps(&self) -> Vec<(RunTime, Event)> {
+        self.events.iter().filter(|(_, event)| !matches!(event, Event::Step(_))).cloned().collect()
+    }
+
     /// The ear's clock.
     pub(crate) fn ear_clock(&self) -> SampleClock {
         let clock = |(_, event): &(RunTime, Event)| match event {
