@@ -4,6 +4,7 @@ mod changes;
 mod delays;
 mod gaps;
 mod stack;
+pub mod topology;
 
 pub use changes::{RoleChange, Taken, role_changes};
 pub use delays::{Distribution, PairDelays, Relation, Step, Tier, tier};

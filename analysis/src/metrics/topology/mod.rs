@@ -1,0 +1,182 @@
+//! Which architecture served stage and audience, from what ears heard alone.
+//!
+//! [`Observations`] are all that is ever looked at: delays and holes in sound, and what our own clients did themselves.
+//! Nothing in them is configuration, and no architecture has a name there. Hosts' clocks need not agree: a *captured*
+//! instant is one of the speaker's clock, an instant *at the ear* one of the ear's, and what is compared is compared
+//! within one of them.
+
+pub mod drops;
+
+use serde::{Deserialize, Serialize};
+
+use super::Relation;
+use crate::arrivals::Role;
+use crate::units::{Nanos, RunTime};
+use drops::Drop;
+
+/// All that is known of a room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observations {
+    /// Whose ears were recorded.
+    pub ears: Vec<Ear>,
+    /// Delays, of each pair in order of time.
+    pub sightings: Vec<Sighting>,
+    /// Where sound was missing, of each pair in order of time.
+    pub holes: Vec<Hole>,
+    /// Packets that our own clients dropped on purpose.
+    pub drops: Vec<Drop>,
+    /// Which of our own clients sealed what they sent end to end, with a key that no server has.
+    pub sealed: Vec<String>,
+}
+
+/// Somebody who heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ear {
+    /// The name in the room.
+    pub name: String,
+    /// On stage or in the audience.
+    pub role: Role,
+}
+
+/// A speaker's sound at an ear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sighting {
+    /// Whose sound.
+    pub speaker: String,
+    /// At whose ear.
+    pub recorder: String,
+    /// When it was captured, by the speaker's clock.
+    pub captured: RunTime,
+    /// Mouth-to-ear delay: by the ear's clock when it was played, less `captured`. Offsets of clocks are in it.
+    pub delay: Nanos,
+    /// Standard deviation of the delay.
+    pub sd: Nanos,
+}
+
+/// A stretch in which a speaker's sound is missing at an ear, though the delay after it is as before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// Whose sound is missing.
+    pub speaker: String,
+    /// At whose ear.
+    pub recorder: String,
+    /// Where it begins, by the ear's clock.
+    pub at: RunTime,
+    /// When the first sound that is missing was captured, by the speaker's clock.
+    pub captured: RunTime,
+    /// How much is missing.
+    pub length: Nanos,
+}
+
+/// What may serve a stage or an audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hypothesis {
+    /// Everybody sends to each hearer directly.
+    Mesh,
+    /// One server passes on each speaker's packets.
+    Forward,
+    /// One server mixes.
+    Mix,
+    /// Several servers pass on each speaker's packets, to each other too.
+    Cascade,
+    /// The audience hears what is forwarded later than the stage does, by a delay line or in segments.
+    DelayedForward,
+    /// The audience hears a mix later than the stage hears, by a delay line or in segments.
+    DelayedMix,
+}
+
+impl Hypothesis {
+    /// What may serve those who end there.
+    pub const fn of(tier: Relation) -> &'static [Self] {
+        match tier {
+            Relation::Stage => &[Self::Mesh, Self::Forward, Self::Mix, Self::Cascade],
+            Relation::Audience => {
+                &[Self::Mesh, Self::Forward, Self::Mix, Self::Cascade, Self::DelayedForward, Self::DelayedMix]
+            }
+            Relation::Own => &[],
+        }
+    }
+
+    /// As files call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Forward => "forward",
+            Self::Mix => "mix",
+            Self::Cascade => "cascade",
+            Self::DelayedForward => "delayed_forward",
+            Self::DelayedMix => "delayed_mix",
+        }
+    }
+}
+
+/// What one kind of observation says about who serves a tier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Stage or audience.
+    pub tier: Relation,
+    /// What kind of observation.
+    pub kind: Kind,
+    /// Natural logarithms of how likely the observation is by each hypothesis, of those of [`Hypothesis::of`] the tier;
+    /// they are relative: only differences mean anything.
+    pub log_likelihoods: Vec<(Hypothesis, f64)>,
+    /// What was observed, in plain words.
+    pub sentence: String,
+}
+
+/// A kind of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Whether delays are the sum of a speaker's and an ear's share.
+    Additive,
+    /// Whether the delays of several speakers move together at one ear.
+    Wander,
+    /// Whether several speakers' sound is missing at one ear at once.
+    HolesAtEar,
+    /// Whether one speaker's sound is missing at several ears at once.
+    HolesOfSpeaker,
+    /// Whether the speed of one speaker's sound against another's is the same at all ears.
+    Skew,
+    /// Constants that are added to the delays of some ears.
+    Classes,
+    /// That what was heard had been sealed end to end.
+    Sealed,
+    /// Who misses what our own client dropped.
+    Drops,
+}
+
+/// What may be said about a tier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Stage or audience.
+    pub tier: Relation,
+    /// All hypotheses, the likeliest first.
+    pub ranking: Vec<Ranked>,
+    /// Whether the first may be named.
+    pub verdict: Verdict,
+    /// By what.
+    pub evidence: Vec<Evidence>,
+    /// If undecided: what would tell the first two apart.
+    pub would_decide: Option<String>,
+}
+
+/// How likely a hypothesis is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// Which.
+    pub hypothesis: Hypothesis,
+    /// Natural logarithm of its odds against all others together.
+    pub log_odds: f64,
+}
+
+/// Whether the evidence separates hypotheses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was the first.
+    Named,
+    /// It may have been the second as well.
+    Undecided,
+}
