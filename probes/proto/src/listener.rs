@@ -27,6 +27,8 @@ pub(crate) struct Listener {
     /// Who speaks in which stream: a stream's key is its speaker's.
     talkers: BTreeMap<u32, String>,
     streams: BTreeMap<u32, Stream>,
+    /// The streams of an old path, which play on until what has taken their place sounds.
+    old: BTreeMap<u32, Stream>,
     next: MediaTime,
     period: Vec<f32>,
 }
@@ -41,8 +43,8 @@ impl Listener {
         seal: Option<Seal>,
     ) -> Self {
         let (clock, period) = (card.clock(start), vec![0.0; card.period_samples.max(1) as usize]);
-        let (talkers, streams, next) = (BTreeMap::new(), BTreeMap::new(), MediaTime(0));
-        Self { clock, codec, policy, seal, talkers, streams, next, period }
+        let (talkers, streams, old) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { clock, codec, policy, seal, talkers, streams, old, next: MediaTime(0), period }
     }
 
     /// Maps positions in what it plays to run time.
@@ -77,12 +79,14 @@ impl Listener {
 
     /// Plays all periods whose deadlines `is_due` names.
     pub(crate) fn play_while(&mut self, is_due: impl Fn(RunTime) -> bool, out: &mut Outbox) {
+        let clock = self.clock;
         while is_due(self.deadline()) {
-            let period = Period { ear: &self.clock, first: self.next, deadline: self.deadline() };
+            let period = Period { ear: &clock, first: self.next, deadline: self.deadline() };
             self.period.fill(0.0);
             for stream in self.streams.values_mut() {
                 stream.mix(period, &mut self.period, out);
             }
+            self.play_old_path(period, out);
             out.ear(self.next, &self.period);
             self.next = self.next + self.period.len() as i64;
         }
@@ -91,6 +95,26 @@ impl Listener {
     /// Lets go of all jitter buffers with what waits in them: the next packet of each stream begins anew.
     pub(crate) fn forget_streams(&mut self) {
         self.streams.clear();
+        self.old.clear();
+    }
+
+    /// What comes from now on is of another path, and has jitter buffers of its own. What waits in those that there are
+    /// is played until the new path sounds.
+    pub(crate) fn hand_over_streams(&mut self) {
+        self.old = std::mem::take(&mut self.streams);
+    }
+
+    /// Adds to a period what is left of the old path: each stream up to where its successor begins or, where none has
+    /// come, as for a mix whose speakers come one by one from now on, the first of all.
+    fn play_old_path(&mut self, period: Period<'_>, out: &mut Outbox) {
+        let first = self.streams.values().filter_map(Stream::begins).min();
+        let (streams, sum) = (&self.streams, &mut self.period);
+        self.old.retain(|ssrc, stream| {
+            let ends = streams.get(ssrc).map_or(first, Stream::begins);
+            let room = ends.map_or(sum.len(), |at| (at - period.first).clamp(0, sum.len() as i64) as usize);
+            stream.mix(period, &mut sum[..room], out);
+            room == sum.len()
+        });
     }
 
     /// Takes a packet; all deadlines before `received` must have been played.

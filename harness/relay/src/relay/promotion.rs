@@ -131,6 +131,7 @@ impl Relay {
         let Some(turn) = self.changes.turns.get(&subject) else { return };
         let (number, change, promotion) = (turn.number, turn.change(), self.config.promotion);
         let keeps_path = promotion.profile.keeps_path();
+        let overlaps = promotion.overlap && !keeps_path;
         self.note_step(now, subject, Step::Granted, "");
         if change == Change::Remove {
             self.complete(now, subject);
@@ -140,13 +141,15 @@ impl Relay {
         self.outbox.say(subject, Message::Grant(Grant { number, change, promotion }));
         if let Some(seat) = self.room.seat_mut(subject) {
             match change {
+                // Is served as a speaker until the other path is agreed on.
+                Change::Demote if overlaps => seat.muted = true,
                 Change::Demote => (seat.role, seat.muted) = (Role::Listener, false),
                 Change::Mute => seat.muted = true,
                 Change::Unmute => seat.muted = false,
                 _ => {}
             }
         }
-        if matches!(change, Change::Promote | Change::Demote) && !keeps_path && !promotion.overlap {
+        if matches!(change, Change::Promote | Change::Demote) && !keeps_path && !overlaps {
             self.set_open(subject, false);
             self.note_step(now, subject, Step::OldPathClosed, "");
         }
@@ -164,7 +167,9 @@ impl Relay {
         self.outbox.say(peer, Message::Answer { number });
         self.note_step(now, peer, Step::Answered, "");
         if change == Change::Demote {
-            self.set_open(peer, true);
+            if let Some(seat) = self.room.seat_mut(peer) {
+                (seat.role, seat.muted, seat.open) = (Role::Listener, false, true);
+            }
             self.note_step(now, peer, Step::TransportReady, "");
             self.watch_own(peer);
             self.reroute();

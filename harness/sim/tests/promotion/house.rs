@@ -17,7 +17,7 @@ use jiho_proto::moderator::Moderator;
 use jiho_proto::playout::PlayoutPolicy;
 use jiho_proto::records::{KeepError, Records};
 use jiho_proto::speaker::Mouth;
-use jiho_relay::{Relay, RelayConfig};
+use jiho_relay::{Relay, RelayConfig, Serving};
 use jiho_sim::{NodeId, World};
 
 pub(crate) const TOKEN: &str = "secret";
@@ -113,6 +113,17 @@ pub(crate) fn promote() -> Action {
 impl House {
     /// Ana on the stage, Lena in the audience over `link`; commands at [`ASKED`] and so much later.
     pub(crate) fn new(seed: u64, promotion: Promotion, link: Direction, agenda: Vec<(Nanos, Action)>) -> Self {
+        Self::serving([Serving::Forward; 2], seed, promotion, link, agenda)
+    }
+
+    /// The same with a stage and an audience of these architectures.
+    pub(crate) fn serving(
+        [stage, audience]: [Serving; 2],
+        seed: u64,
+        promotion: Promotion,
+        link: Direction,
+        agenda: Vec<(Nanos, Action)>,
+    ) -> Self {
         let mut world = World::new(seed);
         let mut books = Vec::new();
         let mut book = || {
@@ -120,7 +131,8 @@ impl House {
             books.push(book.clone());
             Box::new(book)
         };
-        let config = RelayConfig { promotion, ..RelayConfig::forwarding(addr(1), TOKEN.to_owned(), CodecConfig::L16) };
+        let config = RelayConfig::forwarding(addr(1), TOKEN.to_owned(), CodecConfig::L16);
+        let config = RelayConfig { promotion, stage, audience, ..config };
         let relay = world.add_node(addr(1), Box::new(Relay::new(config)), book(), Link::default());
         let ana = world.add_node(addr(2), endpoint("ana", Role::Speaker, 2), book(), Link::symmetric(link.clone()));
         let lena = world.add_node(addr(3), endpoint("lena", Role::Listener, 3), book(), Link::symmetric(link));

@@ -99,6 +99,14 @@ impl Roles {
     }
 }
 
+impl Own {
+    /// Whether the old path's jitter buffers are to be handed over, once. A device that restarts has nothing to play
+    /// them on: it begins with the new path.
+    fn ends_overlap(&mut self) -> bool {
+        std::mem::take(&mut self.overlapping) && self.restarting.is_none()
+    }
+}
+
 impl Watch {
     fn step(&self, taken: Step) -> Event {
         step(self.number, self.change, &self.subject, taken, "")
@@ -182,7 +190,9 @@ impl Endpoint {
             Change::Promote => self.exchange(now, Exchange::begin),
             Change::Demote => {
                 self.note(now, Some(number), Change::Demote, Step::TransportReady, "");
-                if !grant.promotion.profile.keeps_path() {
+                if self.roles.own.as_mut().is_some_and(Own::ends_overlap) {
+                    self.hand_over(now);
+                } else if !grant.promotion.profile.keeps_path() {
                     self.open_path(now);
                 }
                 self.watch_own(Some(number), Change::Demote);
@@ -244,9 +254,9 @@ impl Endpoint {
                 self.transport_ready(now, &grant);
             }
         }
-        if over && self.roles.own.as_mut().is_some_and(|own| std::mem::take(&mut own.overlapping)) {
+        if over && self.roles.own.as_mut().is_some_and(Own::ends_overlap) {
             // What the relay sends behind the last flight is the new path's.
-            self.open_path(now);
+            self.hand_over(now);
             self.watch_own(Some(grant.number), grant.change);
         }
     }
@@ -299,6 +309,14 @@ impl Endpoint {
         }
     }
 
+    /// The new path has new jitter buffers, and those of the old one play on until it sounds.
+    fn hand_over(&mut self, now: RunTime) {
+        self.decide_before(now);
+        if let Some(listener) = &mut self.listener {
+            listener.hand_over_streams();
+        }
+    }
+
     /// A new transport has new jitter buffers.
     fn open_path(&mut self, now: RunTime) {
         self.forget(now);
@@ -306,9 +324,15 @@ impl Endpoint {
     }
 
     fn forget(&mut self, now: RunTime) {
+        self.decide_before(now);
+        if let Some(listener) = &mut self.listener {
+            listener.forget_streams();
+        }
+    }
+
+    fn decide_before(&mut self, now: RunTime) {
         if let Some(listener) = &mut self.listener {
             listener.play_while(|deadline| deadline < now, &mut self.out);
-            listener.forget_streams();
         }
     }
 

@@ -61,6 +61,8 @@ pub(crate) struct Stream {
     pausing: bool,
     /// Nothing is concealed until a packet's turn comes.
     silent: bool,
+    /// Position at the ear of the first frame that was played.
+    begins: Option<MediaTime>,
 }
 
 impl Stream {
@@ -99,12 +101,18 @@ impl Stream {
             concealed: 0,
             pausing: false,
             silent: true,
+            begins: None,
         })
     }
 
     /// Changes what opens the packets that have not been played yet.
     pub(crate) fn unlock(&mut self, lock: Lock) {
         self.lock = lock;
+    }
+
+    /// Where at the ear the first frame is that was played, if there is one.
+    pub(crate) fn begins(&self) -> Option<MediaTime> {
+        self.begins
     }
 
     /// Takes a packet.
@@ -246,6 +254,7 @@ impl Stream {
         self.shift += self.waited;
         let waited = std::mem::take(&mut self.waited);
         let at = self.cursor + self.shift - self.pcm.len() as i64;
+        self.begins.get_or_insert(MediaTime(at));
         let (decision, step_samples) = if packet.run != self.played_run {
             (PlayoutDecision::Anchored, self.anchored_step.map_or(0, |step| step + waited))
         } else if waited > 0 {
