@@ -8,6 +8,7 @@
 mod bad_network;
 mod constant_links;
 mod drifting_clocks;
+mod gaps;
 mod interrupted;
 mod loopback;
 mod lossy_links;
