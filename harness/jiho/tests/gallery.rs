@@ -161,6 +161,11 @@ fn a_mixed_room_in_real_time() {
 }
 
 #[test]
+fn a_cascade_in_real_time() {
+    on_loopback("cascade");
+}
+
+#[test]
 fn a_promotion_in_real_time() {
     on_loopback("promotion-webrtc-dtls12");
 }
