@@ -51,6 +51,8 @@ pub enum Reason {
     Splice,
     /// It was said while the speaker's or the hearer's role changed, on no path that led from the one to the other.
     RoleChange,
+    /// Its packet came sealed end to end, and the recorder had no key that opens it.
+    NoKey,
 }
 
 /// A delay with its 95 % interval.

@@ -291,6 +291,7 @@ impl Check<'_> {
                         self.problem(&place, message, "forward it, or leave out `seal` in [media]");
                     }
                 }
+                self.keyless_speakers(file, &root.key("listener"));
             }
             None => {
                 for n in (0..file.listener.len()).filter(|n| file.listener[*n].keyless) {
@@ -302,6 +303,18 @@ impl Check<'_> {
                         "leave it out, or add seal.sframe = { passphrase = \"…\" } to [media]",
                     );
                 }
+            }
+        }
+    }
+
+    /// What is said in a sealed room has to be sealed: nobody without the key can be promoted.
+    fn keyless_speakers(&mut self, file: &File, place: &Place<'_>) {
+        let promoted = events::promoted(file);
+        for (n, listener) in file.listener.iter().enumerate().filter(|(_, listener)| listener.keyless) {
+            if let Some(name) = listener.names().into_iter().find(|name| promoted.contains(&name.as_str())) {
+                let message = format!("`{name}` is promoted, and has no key to seal what it says then");
+                let mend = format!("leave `keyless` out, or promote = \"{name}\" in [[event]]");
+                self.problem(&place.index(n).key("keyless"), message, &mend);
             }
         }
     }

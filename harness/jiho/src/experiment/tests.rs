@@ -223,6 +223,12 @@ fn what_a_seal_needs_is_pointed_at() {
         (sealed(""), 2, 30, "keeps nothing secret"),
         (format!("{SMALLEST}keyless = true\n"), 5, 11, "nothing is sealed"),
         (format!("[audience.mix]\n{}", sealed("test secret")), 1, 11, "cannot mix what is sealed"),
+        (
+            format!("{}[[event]]\nat = '2s'\npromote = 'lena'\n", sealed("test secret")),
+            7,
+            11,
+            "`lena` is promoted, and has no key",
+        ),
     ] {
         let problem = &parse(&text).unwrap_err().problems[0];
         let spot = problem.spot.as_ref().unwrap();

@@ -183,6 +183,7 @@ fn missed(reason: Reason, count: usize) -> String {
             format!("{beeps} not believed: what was heard near was too faint, or came alone with another delay.")
         }
         Reason::RoleChange => format!("{beeps} said while a role changed, when no path led to the ear."),
+        Reason::NoKey => format!("{beeps} not heard for want of a key: sealed packets came, and could not be opened."),
         Reason::SecondPeak | Reason::Splice => format!("{beeps} in doubt."),
     }
 }

@@ -338,6 +338,7 @@ impl Sent<'_> {
             return None;
         }
         gaps.explain(&mut observations, &Waveform::new(self.listening.family, speaker.code));
+        self.paths.explain_sealed(&speaker.name, &sidecar.recorder, &mut observations);
         let way = |observation: &Observation| self.paths.of(&speaker.name, &sidecar.recorder, observation.emission.at);
         let paths = observations.iter().map(way).collect();
         let delays = PairDelays::of(&observations);

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiho_analysis::arrivals::{Observation, Reason};
 use jiho_analysis::units::{Nanos, Rate, RunTime};
 use jiho_proto::codec::{FRAME_SAMPLES, Toc};
+use jiho_proto::event::PlayoutAction;
 
 use crate::report::packets::{PacketRow, Tap};
 use crate::report::table::{Table, TableError};
@@ -33,6 +35,8 @@ pub struct Paths {
     sent: BTreeMap<String, Vec<Sent>>,
     /// By recorder, speaker and sequence number, in order of time.
     played: BTreeMap<(String, String, u16), Vec<Played>>,
+    /// When packets came that could not be opened, by the same.
+    sealed: BTreeMap<(String, String, u16), Vec<RunTime>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,9 @@ impl Paths {
                     let played = Played { received: time(at), played: time(played) };
                     self.played.entry((row.endpoint, row.speaker, row.sequence)).or_default().push(played);
                 }
+                (Tap::Received, Some(at), None) if row.action == Some(PlayoutAction::Sealed) => {
+                    self.sealed.entry((row.endpoint, row.speaker, row.sequence)).or_default().push(time(at));
+                }
                 _ => {}
             }
         }
@@ -77,12 +84,7 @@ impl Paths {
 
     /// The way of the frame that carries what `speaker` said at `at` to `recorder`.
     pub fn of(&self, speaker: &str, recorder: &str, at: RunTime) -> Option<FramePath> {
-        let sent = self.sent.get(speaker)?;
-        let frame = sent.get(sent.partition_point(|frame| frame.captured <= at))?;
-        let first_sample = frame.captured - Rate::OPUS.span(FRAME_SAMPLES as i64);
-        if first_sample > at + Rate::OPUS.span(1) {
-            return None;
-        }
+        let frame = self.frame(speaker, at)?;
         let key = (recorder.to_owned(), speaker.to_owned(), frame.sequence);
         // Sequence numbers come again after 22 minutes: the nearest in time is meant, and if it was lost,
         // none of those that bear its number.
@@ -92,6 +94,31 @@ impl Paths {
             return None;
         }
         Some(FramePath { network: played.received - frame.captured, buffer: played.played - played.received })
+    }
+
+    /// Says of the beeps that were not found because `recorder` could not open the packets that came: it has no key.
+    pub fn explain_sealed(&self, speaker: &str, recorder: &str, observations: &mut [Observation]) {
+        if self.sealed.is_empty() {
+            return;
+        }
+        let came_sealed = |at: RunTime| -> Option<bool> {
+            let frame = self.frame(speaker, at)?;
+            let sealed = self.sealed.get(&(recorder.to_owned(), speaker.to_owned(), frame.sequence))?;
+            Some(sealed.iter().any(|received| (*received - frame.captured).abs() <= HALF_A_WRAP))
+        };
+        for observation in observations.iter_mut().filter(|observation| observation.reason == Some(Reason::NotFound)) {
+            if came_sealed(observation.emission.at) == Some(true) {
+                observation.reason = Some(Reason::NoKey);
+            }
+        }
+    }
+
+    /// The frame that carries what `speaker` said at `at`.
+    fn frame(&self, speaker: &str, at: RunTime) -> Option<&Sent> {
+        let sent = self.sent.get(speaker)?;
+        let frame = sent.get(sent.partition_point(|frame| frame.captured <= at))?;
+        let first_sample = frame.captured - Rate::OPUS.span(FRAME_SAMPLES as i64);
+        (first_sample <= at + Rate::OPUS.span(1)).then_some(frame)
     }
 }
 

@@ -39,12 +39,28 @@ fn encryption_changes_no_delay_and_who_has_no_key_hears_nothing() {
     let sentence = format!("omar has no key: it could open none of {} packets, and heard nothing.", at_omar.len());
     assert!(sealed.stdout.replace(['\n', ' '], "").contains(&sentence.replace(' ', "")), "{}", sealed.stdout);
 
+    // What he did not hear was not lost on its way.
+    let at_omar = sealed.delays().into_iter().filter(|row| row.recorder == "omar");
+    assert!(at_omar.map(|row| row.reason).all(|reason| reason.as_deref() == Some("no_key")));
+    let said = sealed.stdout.replace(['\n', ' '], "");
+    assert!(said.contains("20beepswerenotheardforwantofakey") && !said.contains("lost,"), "{}", sealed.stdout);
+
     // What it costs, against the bytes of the same packets in the open.
     let size = |ran: &Ran| ran.packets().iter().filter(|p| p.tap == "sent").filter_map(|p| p.size_bytes).sum::<usize>();
     let json = sealed.run_json();
     assert_eq!(json["seal"]["seal_bytes"], size(&sealed) - size(&open));
     assert_eq!(json["seal"]["bytes"], size(&sealed));
     assert_eq!(json["seal"]["unopened"][0]["name"], "omar");
+}
+
+#[test]
+fn somebody_without_a_key_cannot_be_promoted() {
+    let experiment = format!("{ENCRYPTED}\n[[event]]\nat = \"3s\"\npromote = \"omar\"\n");
+    let ran = run(&experiment, &["--on", "sim"]);
+    assert_eq!(ran.code, Some(2));
+    for words in ["`omar` is promoted, and has no key", "leave `keyless` out"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
 }
 
 #[test]
