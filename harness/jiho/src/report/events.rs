@@ -8,20 +8,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A step of a change; the columns `number`, `step` and `detail` say which.
-    Join,
-    /// The same.
-    Leave,
-    /// The same.
-    Promote,
-    /// The same.
-    Demote,
-    /// The same.
-    Mute,
-    /// The same.
-    Unmute,
-    /// The same.
-    Remove,
     /// At an endpoint: the relay let it in.
     Joined,
     /// At the relay: it let somebody in.
@@ -42,6 +28,9 @@ pub enum Kind {
     MouthPaused,
     /// At an endpoint: its mouth sends again; the detail is the position of the first sample that is sent.
     MouthResumed,
+    /// A step of a change; the columns `number`, `step` and `detail` say which.
+    #[serde(untagged)]
+    Change(Change),
 }
 
 /// Something that happened.
@@ -94,7 +83,7 @@ impl EventRow {
             Event::Left { name } => about(Kind::Left, name, String::new()),
             Event::Refused { name, reason } => about(Kind::Refused, name, reason.clone()),
             Event::Step(StepTaken { number, change, subject, step, detail }) => {
-                Self { change: *number, step: Some(*step), ..about(Kind::from(*change), subject, detail.clone()) }
+                Self { change: *number, step: Some(*step), ..about(Kind::Change(*change), subject, detail.clone()) }
             }
             Event::Sent(_) | Event::Playout(_) | Event::Relayed(_) => return None,
         })
@@ -104,29 +93,9 @@ impl EventRow {
 impl Kind {
     /// Which change it is a step of, if it is one.
     pub fn change(self) -> Option<Change> {
-        Some(match self {
-            Self::Join => Change::Join,
-            Self::Leave => Change::Leave,
-            Self::Promote => Change::Promote,
-            Self::Demote => Change::Demote,
-            Self::Mute => Change::Mute,
-            Self::Unmute => Change::Unmute,
-            Self::Remove => Change::Remove,
-            _ => return None,
-        })
-    }
-}
-
-impl From<Change> for Kind {
-    fn from(change: Change) -> Self {
-        match change {
-            Change::Join => Self::Join,
-            Change::Leave => Self::Leave,
-            Change::Promote => Self::Promote,
-            Change::Demote => Self::Demote,
-            Change::Mute => Self::Mute,
-            Change::Unmute => Self::Unmute,
-            Change::Remove => Self::Remove,
+        match self {
+            Self::Change(change) => Some(change),
+            _ => None,
         }
     }
 }

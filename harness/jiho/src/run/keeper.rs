@@ -495,21 +495,25 @@ mod tests {
         assert!(pen.write(Note::End).is_err(), "nobody writes any more");
     }
 
-    #[test]
-    fn beeps_that_were_due_before_the_mouth_opened_are_counted() {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::create(temporary.path()).unwrap();
-        let emissions = (0..5).map(|beep| Emission { beep, at: RunTime(i64::from(beep) * 1_000_000_000) }).collect();
-        let ana = Participant {
+    /// A speaker with a beep in each of five seconds.
+    fn ana() -> Participant {
+        let beep = |beep: u32| Emission { beep, at: RunTime::START + Nanos::from_secs(beep.into()) };
+        Participant {
             name: "ana".to_owned(),
             role: Role::Speaker,
-            programme: Some((Code::new(0).unwrap(), emissions)),
+            programme: Some((Code::new(0).unwrap(), (0..5).map(beep).collect())),
             speaks_later: false,
             keyless: false,
             clock_error: Nanos::ZERO,
             ear: Keep::Recording,
-        };
-        let keeper = Keeper::start(&folder, "late", 0, vec![ana]).unwrap();
+        }
+    }
+
+    #[test]
+    fn beeps_that_were_due_before_the_mouth_opened_are_counted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::create(temporary.path()).unwrap();
+        let keeper = Keeper::start(&folder, "late", 0, vec![ana()]).unwrap();
         let clock = SampleClock::new(RunTime(2_500_000_000), Rate::OPUS);
         keeper.records(0).event(clock.start, Event::MouthOpened { clock, ssrc: 1 }).unwrap();
         assert_eq!(keeper.finish().unwrap().late, [Late { name: "ana".to_owned(), beeps: 3 }]);
@@ -519,19 +523,7 @@ mod tests {
     fn what_was_due_while_a_mouth_was_muted_is_not_counted_as_sent() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::create(temporary.path()).unwrap();
-        let second = Nanos::from_secs(1);
-        let emissions =
-            (0..5).map(|beep| Emission { beep, at: RunTime::START + Nanos(second.0 * i64::from(beep)) }).collect();
-        let ana = Participant {
-            name: "ana".to_owned(),
-            role: Role::Speaker,
-            programme: Some((Code::new(0).unwrap(), emissions)),
-            speaks_later: false,
-            keyless: false,
-            clock_error: Nanos::ZERO,
-            ear: Keep::Recording,
-        };
-        let keeper = Keeper::start(&folder, "muted", 0, vec![ana]).unwrap();
+        let keeper = Keeper::start(&folder, "muted", 0, vec![ana()]).unwrap();
         let clock = SampleClock::new(RunTime::START, Rate::OPUS);
         let mut records = keeper.records(0);
         let mut note = |millis, event| records.event(RunTime::START + Nanos::from_millis(millis), event).unwrap();
