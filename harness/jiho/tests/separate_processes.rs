@@ -15,11 +15,12 @@ use std::time::{Duration, Instant, SystemTime};
 use jiho::report::run_json::RunJson;
 use jiho::run::folder::Folder;
 use jiho::run::measure::{Findings, Listening, measure};
-use jiho_analysis::arrivals::Status;
+use jiho_analysis::arrivals::{Reason, Status};
 use jiho_analysis::signal::Family;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
 use jiho_proto::codec::CodecConfig;
+use jiho_proto::seal::Passphrase;
 use nix::sys::signal::Signal;
 use support::{PATIENCE, Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
 
@@ -102,6 +103,51 @@ fn whoever_is_there_hears_every_beep_after_a_plausible_time() {
     let [ana, ben] = [ana, ben]
         .map(|beeps| beeps.iter().map(|beep| beep.at).filter(|at| both.contains(at)).collect::<Vec<RunTime>>());
     assert!(ana.len() >= 4 && ana == ben, "together whenever each was started: {ana:?} {ben:?}");
+}
+
+#[test]
+fn in_a_sealed_room_whoever_has_the_passphrase_hears_and_whoever_has_another_opens_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    let lena = room.enter(dir.path(), "lena", "hear --passphrase plum --playout 150ms");
+    let omar = room.enter(dir.path(), "omar", "hear --passphrase pear --playout 150ms");
+    let seat = "join --role listener --name rec --media 127.0.0.1:9 --sdp rec.sdp --passphrase plum";
+    let mut tool = Process::jiho(dir.path(), &format!("{seat} --relay {}", room.control));
+    tool.wait_for("seat held for rec");
+    let ana = room.enter(dir.path(), "ana", "speak --duration 8s --passphrase plum");
+    let told = tool.wait_for("rec is sent ana, SSRC ");
+    let (ssrc, key) = told.split_once("SSRC ").unwrap().1.split_once(", SFrame ").unwrap();
+    let truth = Passphrase::new("plum").stream_key("ana", ssrc.parse().unwrap());
+    assert_eq!(key, truth.to_string());
+    for process in [ana.end(), lena.interrupt(), omar.interrupt(), tool.interrupt()] {
+        assert!(process.status.success(), "{process:?}");
+    }
+    let findings = measured(&["lena", "omar", "ana"].map(|name| folder(dir.path(), name)));
+    let reasons = |name: &str| -> Vec<Option<Reason>> {
+        let own = findings.pairs().filter(|(recorder, ..)| recorder.name == name);
+        own.flat_map(|(.., pair)| pair.observations.iter().map(|o| o.reason)).collect()
+    };
+    assert!(reasons("lena").iter().filter(|reason| reason.is_none()).count() >= 4, "{:?}", reasons("lena"));
+    let unopened = reasons("omar").iter().filter(|reason| **reason == Some(Reason::NoKey)).count();
+    assert!(unopened >= 4 && !reasons("omar").contains(&None), "{:?}", reasons("omar"));
+    let seal = |name: &str| RunJson::read(&folder(dir.path(), name).run_json()).unwrap().seal.unwrap();
+    assert!(seal("ana").seals.seal_bytes > 0 && seal("lena").unopened.is_empty());
+    assert_eq!(seal("omar").unopened[0].packets, seal("omar").unopened[0].received);
+}
+
+#[test]
+fn a_relay_that_mixes_refuses_whoever_has_a_passphrase() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open_with(dir.path(), "--stage mix --audience mix");
+    for verb in ["hear", "speak", "join --role listener --media 127.0.0.1:9"] {
+        let attempt = format!("{verb} --passphrase plum --name lena --relay {}", room.control);
+        let ended = Process::jiho(dir.path(), &attempt).end();
+        assert!(ended.status.code() == Some(1) && ended.err.contains("cannot decode what is sealed"), "{ended:?}");
+    }
+    let speaker =
+        format!("join --role speaker --media 127.0.0.1:9 --passphrase plum --name ff --relay {}", room.control);
+    let ended = Process::jiho(dir.path(), &speaker).end();
+    assert!(ended.status.code() == Some(2) && ended.err.contains("give --ssrc"), "{ended:?}");
 }
 
 #[test]

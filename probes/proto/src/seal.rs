@@ -89,7 +89,8 @@ impl Passphrase {
     /// # Errors
     /// The keys cannot be derived.
     pub fn sealer(&self, name: &str, ssrc: u32) -> Result<Sealer, SealError> {
-        let key = EncryptionKey::derive_from(CIPHER_SUITE, self.key_id(name), self.base_key(name, ssrc))?;
+        let StreamKey { key_id, base_key } = self.stream_key(name, ssrc);
+        let key = EncryptionKey::derive_from(CIPHER_SUITE, key_id, base_key)?;
         Ok(Sealer { key, counter: MonotonicCounter::default() })
     }
 
@@ -98,16 +99,15 @@ impl Passphrase {
     /// # Errors
     /// The keys cannot be derived.
     pub fn opener(&self, name: &str, ssrc: u32) -> Result<Opener, SealError> {
-        let key = DecryptionKey::derive_from(CIPHER_SUITE, self.key_id(name), self.base_key(name, ssrc))?;
-        Ok(Opener { key })
+        let StreamKey { key_id, base_key } = self.stream_key(name, ssrc);
+        Ok(Opener { key: DecryptionKey::derive_from(CIPHER_SUITE, key_id, base_key)? })
     }
 
-    fn base_key(&self, name: &str, ssrc: u32) -> [u8; 32] {
-        self.expand(&[b"jiho stream", &ssrc.to_be_bytes(), name.as_bytes()])
-    }
-
-    fn key_id(&self, name: &str) -> u64 {
-        u64::from(u16::from_be_bytes(self.expand(&[b"jiho sender", name.as_bytes()])))
+    /// What a speaker's stream is sealed with, for software other than ours.
+    pub fn stream_key(&self, name: &str, ssrc: u32) -> StreamKey {
+        let key_id = u16::from_be_bytes(self.expand(&[b"jiho sender", name.as_bytes()]));
+        let base_key = self.expand(&[b"jiho stream", &ssrc.to_be_bytes(), name.as_bytes()]);
+        StreamKey { key_id: key_id.into(), base_key }
     }
 
     fn expand<const N: usize>(&self, info: &[&[u8]]) -> [u8; N] {
@@ -116,6 +116,30 @@ impl Passphrase {
         let expanded = Hkdf::<Sha256>::new(Some(b"jiho room"), self.0.as_bytes()).expand_multi_info(info, &mut key);
         debug_assert!(expanded.is_ok());
         key
+    }
+}
+
+/// What seals and opens one stream, as RFC 9605, section 4.4.1, has it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StreamKey {
+    /// The key identifier on the wire (KID).
+    pub key_id: u64,
+    /// The base key.
+    pub base_key: [u8; 32],
+}
+
+/// `KID 4711, base key 0a1b…`, all of the key in hexadecimal digits.
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KID {}, base key ", self.key_id)?;
+        self.base_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Like a passphrase, not for logs.
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamKey({})", self.key_id)
     }
 }
 
@@ -180,6 +204,19 @@ mod tests {
     fn bytes(hex: &str) -> Vec<u8> {
         let digits = hex.as_bytes().chunks(2);
         digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_streams_key_as_it_is_told_opens_what_the_stream_is_sealed_with() {
+        let passphrase = Passphrase::new("secret");
+        let mut sealed = Vec::new();
+        passphrase.sealer("ana", 7).unwrap().seal(b"hello", &mut sealed).unwrap();
+        let told = passphrase.stream_key("ana", 7).to_string();
+        let (key_id, base_key) = told.strip_prefix("KID ").unwrap().split_once(", base key ").unwrap();
+        let key = DecryptionKey::derive_from(CIPHER_SUITE, key_id.parse::<u64>().unwrap(), bytes(base_key)).unwrap();
+        let mut opened = Vec::new();
+        EncryptedFrameView::try_new(&sealed).unwrap().decrypt_into(&key, &mut opened).unwrap();
+        assert_eq!(opened, b"hello");
     }
 
     /// RFC 9605, appendix C.3, the first case for this cipher suite: base key, KID, CTR, metadata, plaintext and

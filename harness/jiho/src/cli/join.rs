@@ -10,8 +10,8 @@ use jiho_analysis::arrivals::Role;
 use jiho_proto::control::{Join, Joined};
 
 use super::print;
-use super::room::{TokenArgs, parse_name};
-use crate::exit::Exit;
+use super::room::{SealArgs, TokenArgs, parse_name};
+use crate::exit::{Exit, UsageError};
 use crate::live::seat;
 
 /// Hold a seat in a room for an outside tool such as ffmpeg, until Ctrl-C.
@@ -38,6 +38,11 @@ pub(super) struct Args {
     /// Be sent only these speakers: most tools take one stream at a time [default: everybody else]
     #[arg(long, value_name = "NAME", num_args = 1..)]
     hear: Option<Vec<String>>,
+    #[command(flatten)]
+    seal: SealArgs,
+    /// With a passphrase: the SSRC that a speaker's tool sends with, which its key depends on.
+    #[arg(long, value_name = "NUMBER", requires = "passphrase")]
+    ssrc: Option<u32>,
     /// Write the session description to this file, in place of one that is there [default: standard output]
     #[arg(long, value_name = "FILE")]
     sdp: Option<PathBuf>,
@@ -70,13 +75,25 @@ enum SeatRole {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { relay, token, name, role, media, hear, sdp } = args;
+    let Args { relay, token, name, role, media, hear, seal, ssrc, sdp } = args;
     let role = match role {
         SeatRole::Speaker => Role::Speaker,
         SeatRole::Listener => Role::Listener,
     };
-    let join = Join { name: name.clone(), role, token: token.token, media, subscribe: hear, sealed: false };
-    let held = seat::hold(&relay, join, |joined| {
+    let passphrase = seal.passphrase();
+    let own_key = match (&passphrase, role, ssrc) {
+        (Some(_), Role::Speaker, None) => {
+            return Err(UsageError::say(
+                "a speaker's key depends on its SSRC: give --ssrc, and have the tool send with it",
+            )
+            .into());
+        }
+        (Some(passphrase), Role::Speaker, Some(ssrc)) => format!(", SFrame {}", passphrase.stream_key(&name, ssrc)),
+        _ => String::new(),
+    };
+    let sealed = passphrase.is_some();
+    let join = Join { name: name.clone(), role, token: token.token, media, subscribe: hear, sealed };
+    let held = seat::hold(&relay, join, passphrase.as_ref(), |joined| {
         let Joined { media: there, payload_type, sdp: description } = joined;
         match &sdp {
             Some(file) => {
@@ -85,7 +102,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
             None => print(description)?,
         }
         let from = if role == Role::Speaker {
-            format!("send media from {media} to {there}, RTP payload type {payload_type}")
+            format!("send media from {media} to {there}, RTP payload type {payload_type}{own_key}")
         } else {
             format!("receive media at {media}")
         };

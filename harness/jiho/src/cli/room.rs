@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiho_analysis::units::{Nanos, Rate};
 use jiho_proto::codec::{CodecConfig, OpusConfig};
+use jiho_proto::seal::Passphrase;
 use jiho_relay::check_name;
 
 use super::print;
@@ -53,6 +54,21 @@ pub(super) struct TokenArgs {
     pub(super) token: String,
 }
 
+/// The key of a room that is sealed end to end.
+#[derive(Debug, clap::Args)]
+pub(super) struct SealArgs {
+    /// In a room that is sealed end to end (SFrame): the passphrase that all keys are derived from. Without it what comes
+    /// is taken for unsealed.
+    #[arg(long, env = "JIHO_PASSPHRASE", hide_env_values = true, value_parser = parse_passphrase)]
+    passphrase: Option<String>,
+}
+
+impl SealArgs {
+    pub(super) fn passphrase(&self) -> Option<Passphrase> {
+        self.passphrase.as_deref().map(Passphrase::new)
+    }
+}
+
 /// Who takes part, where, and for how long.
 #[derive(Debug, clap::Args)]
 pub(super) struct PartArgs {
@@ -76,6 +92,8 @@ pub(super) struct PartArgs {
     media: Option<SocketAddr>,
     #[command(flatten)]
     codec: CodecArgs,
+    #[command(flatten)]
+    seal: SealArgs,
     /// The jitter buffer's policy: how long it holds the first packet, with its unit; or `adaptive`, or `buffers`, with
     /// options as an experiment's file has them: 'adaptive = { max = "200ms" }'.
     #[arg(long, value_name = "TIME|POLICY", default_value = "40ms", value_parser = Playout::parse)]
@@ -108,6 +126,7 @@ impl PartArgs {
             name,
             media: self.media,
             codec: self.codec.config(),
+            seal: self.seal.passphrase(),
             playout: (&self.playout).into(),
             plays: None,
             duration,
@@ -139,6 +158,10 @@ pub(super) fn parse_name(text: &str) -> Result<String, String> {
 
 pub(super) fn parse_token(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("an empty token lets nobody in".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn parse_passphrase(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty passphrase keeps nothing secret".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// For help: what is left behind, and how times of several processes go together.

@@ -9,11 +9,13 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::codec::CodecConfig;
 use jiho_proto::event::Event;
 use jiho_proto::playout::PlayoutPolicy;
+use jiho_proto::seal::{Passphrase, Seal};
 
 use super::guest::{Guest, GuestError, Way};
 use super::record::Record;
 pub use super::record::Stayed;
 use super::{beats, interrupt, say};
+use crate::report::seal::Sealed;
 use crate::run::cast::Member;
 use crate::run::interrupt::Interrupt;
 use crate::run::keeper::{Keeper, Kept};
@@ -31,6 +33,8 @@ pub struct Part {
     pub media: Option<SocketAddr>,
     /// The room's codec.
     pub codec: CodecConfig,
+    /// In a room that is sealed end to end: the key.
+    pub seal: Option<Passphrase>,
     /// How the jitter buffer delays what it plays.
     pub playout: PlayoutPolicy,
     /// What a speaker plays; a listener plays nothing.
@@ -53,7 +57,7 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let interrupt = interrupt();
     let way = Way::to(&part.relay, part.media, &interrupt).await?;
     let family = part.plays.map(|(signal, _)| signal.family);
-    let record = Record::begin(&part.out, &part.name, "room", Some(part.codec), family)?;
+    let mut record = Record::begin(&part.out, &part.name, "room", Some(part.codec), family)?;
     let end = RunTime::START + part.duration;
     let started_unix_ns = record.clock.started_unix_ns();
     let programme = part.plays.map(|(signal, code)| beats::programme(&signal, code, started_unix_ns, end)).transpose();
@@ -63,7 +67,8 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     };
     let role = if programme.is_some() { Role::Speaker } else { Role::Listener };
     let beeps = programme.as_ref().map(|programme| programme.emissions().to_vec()).unwrap_or_default();
-    let member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
+    let mut member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
+    member.seal = part.seal.clone().map(Seal::Keyed);
     let keeper = Keeper::start(&record.folder, &record.run.run_id, started_unix_ns, vec![member.participant()])?;
     let engine = member.engine(part.codec, &part.token, way.media())?;
     let mut guest = way.enter(&part.name, Box::new(engine), record.clock, keeper.records(0))?;
@@ -78,6 +83,7 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let threads = [report];
     let played = threads[0].outcome.as_ref().err().map(|error| anyhow::anyhow!("{error}"));
     let (kept, unkept) = kept.map_or_else(|error| (Kept::default(), Some(error)), |kept| (kept, None));
+    record.run.seal = part.seal.is_some().then(|| Sealed::sframe(kept.seals, kept.unopened.clone()));
     let failure = unkept.or(played).or(stayed.err().map(anyhow::Error::from));
     let folder = record.finish(&threads, &kept, failure.as_ref().map(ToString::to_string))?;
     if let Some(error) = failure {

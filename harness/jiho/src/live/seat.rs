@@ -9,6 +9,7 @@ use jiho_drivers::clock::RunClock;
 use jiho_proto::control::{Join, Joined, Message};
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
 use jiho_proto::event::Event;
+use jiho_proto::seal::Passphrase;
 use tokio::sync::oneshot;
 
 use super::guest::Way;
@@ -16,11 +17,17 @@ use super::{interrupt, say};
 use crate::experiment::LONGEST;
 use crate::run::unkept::Unkept;
 
-/// Takes a seat at `relay` and holds it until Ctrl-C, 12 hours at most; `told` is given the relay's answer.
+/// Takes a seat at `relay` and holds it until Ctrl-C, 12 hours at most; `told` is given the relay's answer. Of a room that
+/// is sealed with a passphrase, the key of each stream is said that the seat is sent: the tool has to open it.
 ///
 /// # Errors
 /// The relay cannot be reached, does not let us in, or goes away; or `told` fails.
-pub fn hold(relay: &str, join: Join, told: impl FnOnce(&Joined) -> anyhow::Result<()>) -> anyhow::Result<Nanos> {
+pub fn hold(
+    relay: &str,
+    join: Join,
+    passphrase: Option<&Passphrase>,
+    told: impl FnOnce(&Joined) -> anyhow::Result<()>,
+) -> anyhow::Result<Nanos> {
     crate::run::block_on(async {
         let interrupt = interrupt();
         // Media is the tool's: this socket only wakes the thread.
@@ -41,7 +48,11 @@ pub fn hold(relay: &str, join: Join, told: impl FnOnce(&Joined) -> anyhow::Resul
                         }
                     }
                 }
-                Event::Talker { name: speaker, ssrc } => say(&format!("{name} is sent {speaker}, SSRC {ssrc}")),
+                Event::Talker { name: speaker, ssrc } => {
+                    let key = passphrase.map(|passphrase| passphrase.stream_key(speaker, *ssrc));
+                    let key = key.map_or(String::new(), |key| format!(", SFrame {key}"));
+                    say(&format!("{name} is sent {speaker}, SSRC {ssrc}{key}"));
+                }
                 _ => {}
             })
             .await;

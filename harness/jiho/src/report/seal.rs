@@ -60,6 +60,12 @@ impl Seals {
 }
 
 impl Sealed {
+    /// What SFrame did.
+    pub fn sframe(seals: Seals, unopened: Vec<Unopened>) -> Self {
+        let cipher_suite = jiho_proto::seal::CIPHER_SUITE_NAME.to_owned();
+        Self { scheme: "sframe".to_owned(), cipher_suite, seals, unopened }
+    }
+
     /// One sentence each.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
         let Seals { packets, bytes, seal_bytes, least_seal_bytes, most_seal_bytes } = self.seals;

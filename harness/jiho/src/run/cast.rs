@@ -35,7 +35,7 @@ pub(crate) struct Member {
     role: Role,
     playout: PlayoutPolicy,
     programme: Option<Programme>,
-    seal: Option<Seal>,
+    pub(crate) seal: Option<Seal>,
     ear: Keep,
     rng: Pcg32,
     place: Place,

@@ -223,12 +223,8 @@ fn run_json(
         clock_bound_ns: 0,
         codec: Some(codec(&experiment.media.codec)),
         family: Some(Rhythm::from(&experiment.signal).family),
-        seal: experiment.media.seal.as_ref().map(|Sealing::Sframe(_)| Sealed {
-            scheme: "sframe".to_owned(),
-            cipher_suite: jiho_proto::seal::CIPHER_SUITE_NAME.to_owned(),
-            seals: kept.seals,
-            unopened: kept.unopened.clone(),
-        }),
+        seal: (experiment.media.seal.as_ref())
+            .map(|Sealing::Sframe(_)| Sealed::sframe(kept.seals, kept.unopened.clone())),
         late: kept.late.clone(),
         host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
     }
