@@ -1,7 +1,9 @@
 //! Segments: stretches in which a pilot sounds on one trail, with their edges and what lies between them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use super::input::dot;
 use super::trail::Trail;
 use super::voice::{Voice, Window};
 use crate::signal::{Code, Pilot};
@@ -75,6 +77,12 @@ const EDGE_HOPS: usize = 8;
 const PARTLY: usize = 1;
 /// Hops that a settled lag is taken from.
 const SETTLED_HOPS: usize = 200;
+/// The part of its gain with which a pilot begins, or more, and the log-likelihood ratio that chance makes of noise.
+const FAINT: f64 = 0.3;
+const MOST_CHANCE: f64 = 3.0;
+/// What is so much fainter than the pilot (30 dB) for so many samples (5 ms) is silence.
+const QUIET: f64 = 0.001;
+const QUIET_SAMPLES: usize = 60;
 /// Hops in which an edge is looked for, to each side of where the path changes.
 const EDGE_REACH: usize = 6;
 
@@ -158,8 +166,9 @@ impl Writer {
         let from = self.last.and_then(|last| last.next).unwrap_or_else(|| {
             let hops = n.saturating_sub(EDGE_REACH)..(n + EDGE_REACH).min(run.end);
             // What is before the edge counts against the pilot, what is after it for it.
-            let (_, from) = edges(&[], &trail.scores(own, hops.clone()).collect::<Vec<_>>());
-            (window.first + (hops.start * window.hop + from) as i64) as f64
+            let (_, edge) = edges(&[], &trail.scores(own, hops.clone()).collect::<Vec<_>>());
+            let first = hops.start * window.hop;
+            (window.first + faint_from(trail, own, first..first + edge) as i64) as f64
         });
         let middle = (n + PARTLY + EDGE_HOPS / 2).min(run.end - 1);
         let Some(first_lag) = Local::of(voice, middle, EDGE_HOPS / 2) else { return };
@@ -186,7 +195,14 @@ impl Writer {
         let hops = run.start..(n + ahead.clamp(1, 3 * EDGE_REACH)).min(voice.path.len());
         let scores = |trail: &Trail| trail.scores(own, hops.clone()).collect::<Vec<_>>();
         let (to, from) = edges(&scores(trail), &next.map(scores).unwrap_or_default());
-        let at = |sample: usize| (window.first + (hops.start * window.hop + sample) as i64) as f64;
+        let first = hops.start * window.hop;
+        // Concealment ends without silence, and is no beginning.
+        let gap = first + to..first + from;
+        let from = match next {
+            Some(next) if falls_silent(next, own, gap.clone()) => faint_from(next, own, gap) - first,
+            _ => from,
+        };
+        let at = |sample: usize| (window.first + (first + sample) as i64) as f64;
         let middle = (n - 1).saturating_sub(PARTLY + EDGE_HOPS / 2).max(voice.neighbours(n - 1, 2 * EDGE_HOPS).start);
         open.last_lag = Local::of(voice, middle, EDGE_HOPS / 2).unwrap_or(open.last_lag);
         let sums = trail.sum(run.clone());
@@ -214,6 +230,38 @@ impl Ended {
         let power = powers[powers.len() / 2];
         Some(decibels(if power > self.noise { power - self.noise } else { power } / self.pilot.max(1e-12)))
     }
+}
+
+/// Where the pilot begins that was found to be there from the end of `before` on: a decoder that begins amid a stream is
+/// fainter at first (of Opus' transform layer, 4 to 10 dB in its first frame), so that this much counts as the pilot too.
+fn faint_from(trail: &Trail, own: &[f32], before: Range<usize>) -> usize {
+    if before.is_empty() {
+        return before.end;
+    }
+    let (x, s) = (&own[before.clone()], trail.pilot_in(before.clone()));
+    let faint = FAINT * trail.gain;
+    let (xs, ss, xx) = (product(x, s), product(s, s), product(x, x));
+    let noise = (xx - xs * xs / ss.max(1e-12)).max(0.0) / x.len().max(1) as f64;
+    let (mut sum, mut best) = (0.0, (MOST_CHANCE * noise, before.end));
+    for n in (0..x.len()).rev() {
+        let pilot = faint * f64::from(s[n]);
+        sum += pilot * (f64::from(x[n]) - 0.5 * pilot);
+        if sum > best.0 {
+            best = (sum, before.start + n);
+        }
+    }
+    best.1
+}
+
+/// Whether there is silence somewhere in a gap: for some samples hardly anything in comparison with the pilot.
+fn falls_silent(trail: &Trail, own: &[f32], gap: Range<usize>) -> bool {
+    let pilot = trail.pilot_in(gap.clone());
+    let power = trail.gain.powi(2) * product(pilot, pilot) / pilot.len().max(1) as f64;
+    own[gap].chunks_exact(QUIET_SAMPLES).any(|x| product(x, x) < QUIET * power * QUIET_SAMPLES as f64)
+}
+
+fn product(a: &[f32], b: &[f32]) -> f64 {
+    f64::from(dot(a, b))
 }
 
 /// Where one trail ends and where the next one begins, at most together: so many samples belong to the first, and so

@@ -186,6 +186,11 @@ impl Trail {
         &self.pilot[n * self.hop..(n + 1) * self.hop]
     }
 
+    /// The pilot in some samples of the window.
+    pub(super) fn pilot_in(&self, samples: std::ops::Range<usize>) -> &[f32] {
+        &self.pilot[samples]
+    }
+
     /// All of some hops.
     pub(super) fn sum(&self, hops: impl Iterator<Item = usize>) -> Sums {
         let mut sum = Sums::default();
