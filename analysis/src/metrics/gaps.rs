@@ -153,9 +153,12 @@ impl Case<'_> {
             Change::Promote | Change::Demote | Change::Mute | Change::Unmute if hearing.recorder == subject => {
                 self.went_over(hearing)
             }
-            Change::Join | Change::Promote | Change::Unmute if hearing.speaker == subject => self.began(hearing),
-            Change::Leave | Change::Remove | Change::Demote | Change::Mute if hearing.speaker == subject => {
-                self.ended(hearing)
+            _ if hearing.speaker == subject => {
+                let gap = match self.change.change {
+                    Change::Join | Change::Promote | Change::Unmute => self.began(hearing),
+                    Change::Leave | Change::Remove | Change::Demote | Change::Mute => self.ended(hearing),
+                }?;
+                Some(Gap { far_end_active: self.others_speak(gap.first_after.or(gap.last_before)), ..gap })
             }
             _ => None,
         }
@@ -173,7 +176,7 @@ impl Case<'_> {
             side,
             speaker: hearing.speaker.to_owned(),
             recorder: hearing.recorder.to_owned(),
-            far_end_active: side == Side::Ear || self.others_speak(),
+            far_end_active: true,
             kind: GapKind::None,
             last_before: None,
             first_after: None,
@@ -188,9 +191,9 @@ impl Case<'_> {
         }
     }
 
-    /// Whether anybody but the subject spoke while the change went on.
-    fn others_speak(&self) -> bool {
-        let during = self.change.commanded..self.change.ended();
+    /// Whether anybody but the subject spoke until the change was heard.
+    fn others_speak(&self, heard: Option<RunTime>) -> bool {
+        let during = self.change.commanded..heard.unwrap_or(self.change.ended());
         let speaks = |spoken: &Spoken| spoken.iter().any(|s| s.start <= during.end && s.end >= during.start);
         self.spoken.iter().any(|(speaker, spoken)| *speaker != self.change.subject && speaks(spoken))
     }
@@ -347,12 +350,13 @@ fn is_loss(found: &Break) -> bool {
     matches!(found.kind, BreakKind::LossConcealed | BreakKind::LossUnconcealed)
 }
 
-/// Whether a pilot broke off because its speaker did.
+/// Whether a pilot broke off because its speaker did: for most of what is missing.
 fn paused(hearing: &Hearing<'_>, found: &Break, spoken: &[Range<RunTime>]) -> bool {
     let last = hearing.spoken(&found.before, found.last_before);
     let first = hearing.spoken(&found.after, found.first_after);
     let (Some(last), Some(first)) = (last, first) else { return false };
-    spoken.windows(2).any(|pair| pair[0].end <= first + FRAME && pair[1].start >= last - FRAME)
+    let missed = |pair: &[Range<RunTime>]| first.min(pair[1].start + FRAME) - last.max(pair[0].end - FRAME);
+    spoken.windows(2).any(|pair| 2 * missed(pair).0 > (first - last).0)
 }
 
 fn kind(found: &Break) -> GapKind {
