@@ -213,7 +213,7 @@ impl Run {
         let heard: Vec<(usize, Vec<Segment>)> = (0..PEOPLE.len())
             .map(|ear| {
                 let codes: Vec<u8> = (0..3u8).filter(|&speaker| usize::from(speaker) != ear).collect();
-                (ear, self.of(PEOPLE[ear]).segments(if ear < 3 { &codes } else { &[0] }))
+                (ear, self.of(PEOPLE[ear]).segments(&codes))
             })
             .collect();
         let own = |segments: &[Segment], speaker: usize| -> Vec<Segment> {
@@ -271,9 +271,12 @@ impl Run {
         let frames = self.of(&gap.recorder).played(ssrc);
         let first = frames.iter().find(|f| f.received.is_some_and(|at| at > change.commanded))?;
         let lookahead = Rate::OPUS.span(self.codec.delay());
-        // A mouth's first frame after a pause begins with what its encoder had before: nothing, or what was said then.
-        let silent = if gap.side == Side::Mouth { lookahead } else { Nanos::ZERO };
-        let said = self.of(&gap.speaker).mouth_clock().unwrap().time(MediaTime(first.rtp_timestamp.into()));
+        let speaker = self.of(&gap.speaker);
+        let said = speaker.mouth_clock().unwrap().time(MediaTime(first.rtp_timestamp.into()));
+        // A mouth's first frame begins with what its encoder had before: nothing but what the codec smears into it.
+        let begins = |spoken: &std::ops::Range<RunTime>| (spoken.start - said).abs() < PERIOD;
+        let smeared = if speaker.spoken().iter().any(begins) { lookahead } else { Nanos::ZERO };
+        let silent = (gap.first_after? - first.played?).clamp(Nanos::ZERO, smeared);
         Some((first.played? + silent, said + silent - lookahead))
     }
 }
@@ -287,7 +290,7 @@ struct Errors {
     unexplained: Vec<f64>,
     counts: BTreeMap<(Change, Side), usize>,
     bad: Vec<String>,
-    /// Silences that the packets show and nothing was said of: one is known, after a demotion.
+    /// Silences that the packets show and nothing was said of.
     missed: usize,
 }
 
@@ -362,16 +365,34 @@ impl Errors {
     }
 }
 
-#[test]
-fn two_hundred_changes_in_all_profiles_are_measured_within_5_ms_and_explained_within_20() {
+fn measured(codec: CodecConfig) -> Errors {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut errors = Errors::default();
     for profile in Profile::ALL {
-        errors.of(&run(profile, CodecConfig::L16, &mut dice));
+        errors.of(&run(profile, codec, &mut dice));
     }
-    errors.print("L16");
-    assert!(errors.bad.is_empty(), "{}: {}", errors.bad.len(), errors.bad.join("\n"));
-    assert!(errors.missed <= 1, "{} missed", errors.missed);
     let measured = errors.counts.values().sum::<usize>();
     assert!(measured >= 200, "{measured}");
+    assert_eq!(errors.missed, 0);
+    errors
+}
+
+#[test]
+fn changes_in_all_profiles_are_measured_within_5_ms_and_explained_within_20() {
+    let errors = measured(CodecConfig::L16);
+    errors.print("L16");
+    assert!(errors.bad.is_empty(), "{}: {}", errors.bad.len(), errors.bad.join("\n"));
+}
+
+/// A decoder that begins amid a stream is faint at first. While others sound that may hide a part of its first frame.
+#[test]
+fn changes_heard_through_opus_are_explained_within_20_ms_and_measured_within_5_in_99_of_100() {
+    let errors = measured(CodecConfig::default());
+    errors.print("Opus");
+    let worst = |errors: &[f64]| errors.iter().copied().fold(0.0, f64::max);
+    assert!(worst(&errors.unexplained) <= 20.0, "{}", errors.bad.join("\n"));
+    let figures = errors.silence.iter().chain(&errors.lost).chain(&errors.first);
+    let beyond = figures.clone().filter(|&&error| error > 5.0).count();
+    assert!(100 * beyond <= figures.clone().count(), "{beyond}: {}", errors.bad.join("\n"));
+    assert!(figures.clone().all(|&error| error < 10.0), "{}", errors.bad.join("\n"));
 }
