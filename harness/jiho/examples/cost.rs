@@ -141,6 +141,7 @@ fn listen(codec: CodecConfig, playout: PlayoutPolicy, packets: &[Vec<u8>]) -> an
         card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: None,
+        drop_probe: None,
     })?;
     let joined = Message::Joined(Joined { media: RELAY, payload_type: codec.payload_type(), sdp: String::new() });
     handle(&mut endpoint, RunTime::START, Input::Start);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::control::Message;
 use jiho_proto::engine::{Engine, Input, Output, PeerId};
-use jiho_proto::link::{Draws, Flow, Jitter, Lane, Link, Passage};
+use jiho_proto::link::{Draws, Flow, Geography, Jitter, Lane, Link, Passage};
 use jiho_proto::records::{KeepError, Records};
 
 use crate::queue::{Queue, Rank};
@@ -74,6 +74,7 @@ pub struct World {
     routes: BTreeMap<SocketAddr, NodeId>,
     /// Ways of their own from one node to another.
     trunks: BTreeMap<(NodeId, NodeId), Lane>,
+    geography: Geography,
     /// Both ends of every control connection that is open: who calls whom what, and where that leads.
     connections: BTreeMap<(NodeId, PeerId), FarEnd>,
     /// The last number that was given to a connection, in the whole world.
@@ -143,6 +144,7 @@ impl World {
             nodes: Vec::new(),
             routes: BTreeMap::new(),
             trunks: BTreeMap::new(),
+            geography: Geography::default(),
             connections: BTreeMap::new(),
             last_peer: PeerId::RELAY.0,
             stats: WorldStats::default(),
@@ -196,6 +198,12 @@ impl World {
         let luck = self.seed.wrapping_add(TRUNKS + self.trunks.len() as u64);
         self.trunks.insert((first, second), Lane::new(link.up, [luck, first.0 as u64, UP]));
         self.trunks.insert((second, first), Lane::new(link.down, [luck, first.0 as u64, DOWN]));
+    }
+
+    /// Puts nodes into places: between the sender's link and the receiver's, or behind a trunk, a datagram or a control
+    /// message is under way for as long as the two places are apart.
+    pub fn set_geography(&mut self, geography: Geography) {
+        self.geography = geography;
     }
 
     /// Lets a node wake up late for its timers, each time by another delay: a host that has other things to do. Its
@@ -345,7 +353,9 @@ impl World {
                     let lane = trunk.unwrap_or(&mut node.up);
                     let passage = lane.pass(Flow::of(node.addr, to, data), enters, data.len());
                     self.stats.count(&passage);
+                    let way = self.geography.between(node.addr, to);
                     for exit in passage.exits() {
+                        let exit = later(exit, way);
                         let datagram = Datagram { from: node.addr, to, data: data.into() };
                         let what = if arrives { Happening::Arrives } else { Happening::Crosses };
                         self.queue.push(exit, Rank::Arrival, what(datagram));
@@ -382,9 +392,10 @@ impl World {
     /// When what a node says now on its connection gets to the other end.
     fn control_arrives(&mut self, from: NodeId, peer: PeerId) -> Option<(FarEnd, RunTime)> {
         let far = self.connections.get_mut(&(from, peer))?;
+        let way = self.geography.between(self.nodes[from.0].addr, self.nodes[far.node.0].addr);
         let exit = match self.trunks.get(&(from, far.node)) {
-            Some(trunk) => trunk.carry(self.now),
-            None => self.nodes[far.node.0].down.carry(self.nodes[from.0].up.carry(self.now)),
+            Some(trunk) => later(trunk.carry(self.now), way),
+            None => self.nodes[far.node.0].down.carry(later(self.nodes[from.0].up.carry(self.now), way)),
         };
         far.last = exit.max(far.last);
         Some((*far, far.last))

@@ -108,6 +108,7 @@ fn run(profile: Profile, codec: CodecConfig, dice: &mut Dice) -> Run {
                 phase: Nanos::from_micros(dice.within(0..20_000)),
                 mouth: Box::new(programmes.next().unwrap()),
             }),
+            drop_probe: None,
         };
         let link = Direction { delay: ms(dice.within(5..60)), ..Direction::default() };
         let endpoint = Box::new(Endpoint::new(config).unwrap());

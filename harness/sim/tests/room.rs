@@ -278,6 +278,7 @@ fn config(person: &Person) -> EndpointConfig {
         card: SoundCard::default(),
         ear_phase: person.ear_phase,
         mouth,
+        drop_probe: None,
     }
 }
 

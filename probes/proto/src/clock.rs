@@ -5,9 +5,10 @@
 //! changes what is told and nothing that happens: one-way delays between two hosts are wrong by the difference of their
 //! clocks, round trips and differences at one ear are right.
 
+use jiho_analysis::metrics::topology::drops::Direction;
 use jiho_analysis::units::{MediaTime, Nanos, Ppb, RunTime, SampleClock};
 
-use crate::event::{Event, Playout, SentPacket};
+use crate::event::{DroppedPacket, Event, Playout, SentPacket};
 use crate::link::Luck;
 use crate::records::{KeepError, Records};
 use crate::speaker::Mouth;
@@ -126,6 +127,13 @@ impl LocalRecords {
             Event::Sent(sent) => {
                 Event::Sent(SentPacket { captured: self.clock.by_stream(self.mouth, sent.captured), ..sent })
             }
+            Event::Dropped(dropped) => Event::Dropped(DroppedPacket {
+                at: match dropped.direction {
+                    Direction::In => self.clock.read(dropped.at),
+                    Direction::Out => self.clock.by_stream(self.mouth, dropped.at),
+                },
+                ..dropped
+            }),
             Event::Playout(playout) => Event::Playout(Playout {
                 received: playout.received.map(|at| self.clock.read(at)),
                 played: playout.played.map(|at| self.clock.by_stream(self.ear, at)),

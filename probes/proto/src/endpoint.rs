@@ -10,6 +10,7 @@ use jiho_analysis::units::{Nanos, RunTime};
 use crate::card::SoundCard;
 use crate::codec::{CodecConfig, CodecError, Encoder};
 use crate::control::{Join, Joined, Message, Route, Talker};
+use crate::drop_probe::{DropProbe, Dropper};
 use crate::engine::{Engine, Input, Output, PeerId};
 use crate::event::Event;
 use crate::listener::Listener;
@@ -45,6 +46,8 @@ pub struct EndpointConfig {
     pub ear_phase: Nanos,
     /// What a speaker speaks with, or a listener that is promoted.
     pub mouth: Option<MouthConfig>,
+    /// Which of its own packets it drops on purpose, if any.
+    pub drop_probe: Option<DropProbe>,
 }
 
 /// How an endpoint speaks. RFC 3550 wants the three numbers random (section 5.1); whoever runs the endpoint draws
@@ -100,6 +103,7 @@ pub struct Endpoint {
     route: Route,
     speaker: Option<Speaker>,
     listener: Option<Listener>,
+    dropper: Option<Dropper>,
     roles: Roles,
     out: Outbox,
     done: bool,
@@ -108,8 +112,20 @@ pub struct Endpoint {
 impl Endpoint {
     /// Errors if the codec cannot be set like this.
     pub fn new(config: EndpointConfig) -> Result<Self, EndpointError> {
-        let EndpointConfig { name, role, token, media, codec, playout, subscribe, seal, card, ear_phase, mouth } =
-            config;
+        let EndpointConfig {
+            name,
+            role,
+            token,
+            media,
+            codec,
+            playout,
+            subscribe,
+            seal,
+            card,
+            ear_phase,
+            mouth,
+            drop_probe,
+        } = config;
         let prepared = |mouth: MouthConfig| -> Result<_, EndpointError> {
             let sealer = match &seal {
                 None => None,
@@ -131,6 +147,7 @@ impl Endpoint {
             route: Route { send_to: Vec::new(), hear_from: Vec::new() },
             speaker: None,
             listener: None,
+            dropper: drop_probe.map(Dropper::new),
             roles: Roles::default(),
             out: Outbox::default(),
             done: false,
@@ -228,6 +245,11 @@ impl Endpoint {
             wire::Kind::Flight => self.flight(now, from, data),
             wire::Kind::Rtp if self.roles.hears() && self.route.hear_from.contains(&from) => {
                 if let Ok(packet) = rtp::Packet::new_checked(data) {
+                    if let Some(dropper) = &mut self.dropper
+                        && dropper.drops(received, packet.ssrc(), packet.sequence(), &mut self.out)
+                    {
+                        return;
+                    }
                     self.roles.packet(received, &packet, &mut self.out);
                     listener.packet(&packet, received, data.len(), &mut self.out);
                 }
@@ -244,7 +266,7 @@ impl Endpoint {
 
     fn send_due(&mut self, now: RunTime) {
         if let Some(speaker) = &mut self.speaker
-            && let Err(error) = speaker.send_due(now, &self.route.send_to, &mut self.out)
+            && let Err(error) = speaker.send_due(now, &self.route.send_to, self.dropper.as_mut(), &mut self.out)
         {
             self.fail(now, error.to_string());
         }

@@ -1,5 +1,8 @@
 //! What an engine reports about itself: the raw material of `events.csv` and `packets.csv`.
 
+use std::net::SocketAddr;
+
+use jiho_analysis::metrics::topology::drops::Direction;
 use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use serde::{Deserialize, Serialize};
@@ -43,6 +46,8 @@ pub enum Event {
     },
     /// A packet left a mouth.
     Sent(SentPacket),
+    /// The endpoint dropped one of its own packets on purpose.
+    Dropped(DroppedPacket),
     /// What the jitter buffer did about one frame.
     Playout(Playout),
     /// A relay has sent a packet on, or the mix that it went into.
@@ -101,6 +106,22 @@ pub struct SentPacket {
     pub toc: Option<u8>,
     /// How many of the bytes end-to-end encryption added.
     pub seal_bytes: usize,
+}
+
+/// A packet of its own that an endpoint dropped on purpose ([`crate::drop_probe`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedPacket {
+    /// Coming or going.
+    pub direction: Direction,
+    /// Its stream.
+    pub ssrc: u32,
+    /// Its RTP sequence number.
+    pub sequence: u16,
+    /// Going: to whom it was not sent; `None`: to nobody at all.
+    pub destination: Option<SocketAddr>,
+    /// Coming: when it arrived, by the kernel's stamp. Going: when its last sample had been captured, by the mouth's
+    /// clock.
+    pub at: RunTime,
 }
 
 /// A media packet as a relay sees it when it leaves.

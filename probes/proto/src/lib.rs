@@ -5,6 +5,7 @@ pub mod card;
 pub mod clock;
 pub mod codec;
 pub mod control;
+pub mod drop_probe;
 pub mod endpoint;
 pub mod engine;
 pub mod event;

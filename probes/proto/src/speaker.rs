@@ -8,6 +8,7 @@ use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
 use crate::card::SoundCard;
 use crate::codec::{CodecConfig, CodecError, Encoder, FRAME_SAMPLES};
+use crate::drop_probe::Dropper;
 use crate::event::{Event, SentPacket};
 use crate::outbox::Outbox;
 use crate::seal::{SealError, Sealer};
@@ -126,15 +127,27 @@ impl Speaker {
         self.marks.ssrc
     }
 
-    /// Sends all frames that are due to each destination.
-    pub(crate) fn send_due(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), SpeakError> {
+    /// Sends all frames that are due to each destination, except what is withheld from some.
+    pub(crate) fn send_due(
+        &mut self,
+        now: RunTime,
+        to: &[SocketAddr],
+        mut dropper: Option<&mut Dropper>,
+        out: &mut Outbox,
+    ) -> Result<(), SpeakError> {
         while self.due() <= now {
-            self.send_frame(now, to, out)?;
+            self.send_frame(now, to, dropper.as_deref_mut(), out)?;
         }
         Ok(())
     }
 
-    fn send_frame(&mut self, now: RunTime, to: &[SocketAddr], out: &mut Outbox) -> Result<(), SpeakError> {
+    fn send_frame(
+        &mut self,
+        now: RunTime,
+        to: &[SocketAddr],
+        dropper: Option<&mut Dropper>,
+        out: &mut Outbox,
+    ) -> Result<(), SpeakError> {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
         if self.muted {
@@ -166,12 +179,14 @@ impl Speaker {
             ssrc: self.marks.ssrc,
             payload,
         };
-        out.send(to, |buffer| packet.emit(buffer));
+        let captured = self.clock.time(self.position());
+        let rest = dropper.and_then(|dropper| dropper.withholds(captured, self.marks.ssrc, sequence, to, out));
+        out.send(rest.as_deref().unwrap_or(to), |buffer| packet.emit(buffer));
         let sent = SentPacket {
             ssrc: self.marks.ssrc,
             sequence,
             media_time,
-            captured: self.clock.time(self.position()),
+            captured,
             size_bytes: packet.len_bytes(),
             toc: self.encoder.toc(&self.payload),
             seal_bytes: payload.len() - self.payload.len(),

@@ -9,8 +9,8 @@ use jiho_analysis::units::RunTime;
 use super::{Format, described, print};
 use crate::exit::Exit;
 use crate::experiment::{
-    Application, Architecture, Arrival, Cascade, Codec, Edge, Experiment, Mix, Sealing, Signal, Through, Timing,
-    duration_text,
+    Application, Architecture, Arrival, Cascade, Codec, Edge, Experiment, Location, Mix, Sealing, Signal, Through,
+    Timing, duration_text,
 };
 use crate::report::words::counted;
 
@@ -60,6 +60,9 @@ impl Display for Summary<'_> {
         }
         writeln!(f, "stage      {}", architecture(&experiment.stage))?;
         writeln!(f, "audience   {}", architecture(&experiment.audience))?;
+        if let Some(probe) = &experiment.drop_probe {
+            writeln!(f, "drop probe {}", described::drop_probe(probe))?;
+        }
         writeln!(f, "expected   {}\n", expected(experiment))?;
         self.participants(f)?;
         writeln!(f, "\nlinks, one way")?;
@@ -71,6 +74,12 @@ impl Display for Summary<'_> {
                 writeln!(f, "{name:<widest$} up:   {}", described::direction(&link.up))?;
                 writeln!(f, "{:<widest$} down: {}", "", described::direction(&link.down))?;
             }
+        }
+        if !experiment.places.is_empty() {
+            writeln!(f, "\nplaces")?;
+        }
+        for (name, Location { at: [latitude, longitude] }) in &experiment.places {
+            writeln!(f, "{name:<widest$} {latitude}, {longitude}")?;
         }
         if !experiment.hosts.is_empty() {
             writeln!(f, "\nhosts")?;

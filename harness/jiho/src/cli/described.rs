@@ -1,10 +1,10 @@
-//! Links and hosts in a line each.
+//! Links, hosts and the drop probe in a line each.
 
 use std::fmt::Display;
 
 use jiho_analysis::units::Nanos;
 
-use crate::experiment::{Bottleneck, BurstLoss, Direction, Host, Jitter, Loss, duration_text};
+use crate::experiment::{Bottleneck, BurstLoss, Direction, DropProbe, Host, Jitter, Loss, duration_text};
 
 /// What a direction does to packets.
 pub(super) fn direction(direction: &Direction) -> String {
@@ -25,6 +25,14 @@ pub(super) fn direction(direction: &Direction) -> String {
     let route = |to: Nanos, at: Nanos| format!("delay {} from {} on", duration_text(to), duration_text(at));
     said.extend(direction.route_change.iter().map(|change| route(change.delay, change.at)));
     said.join(", ")
+}
+
+/// Who drops what on purpose.
+pub(super) fn drop_probe(probe: &DropProbe) -> String {
+    let DropProbe { incoming, outgoing, interval, from, participants, .. } = probe;
+    let [interval, from] = [interval, from].map(|span| duration_text(*span));
+    let names = participants.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{names}: {incoming} packets in and, of speakers, {outgoing} out, one every {interval} from {from} on")
 }
 
 fn jitter(direction: &Direction) -> String {

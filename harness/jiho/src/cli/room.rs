@@ -11,7 +11,7 @@ use jiho_relay::check_name;
 
 use super::print;
 use crate::exit::{Exit, UsageError};
-use crate::experiment::{LONGEST, Playout, parse_duration};
+use crate::experiment::{DropProbe, LONGEST, Playout, parse_duration};
 use crate::live::part::{Part, Stayed};
 use crate::live::sound::Sound;
 use crate::report::words::counted;
@@ -98,6 +98,14 @@ pub(super) struct PartArgs {
     /// options as an experiment's file has them: 'adaptive = { max = "200ms" }'.
     #[arg(long, value_name = "TIME|POLICY", default_value = "40ms", value_parser = Playout::parse)]
     playout: Playout,
+    /// Drop some of our own packets on purpose, so that who misses them tells how the room is served; options as
+    /// [drop_probe] of an experiment has them: 'incoming = 5, outgoing = 5, interval = "1s"'. Each is a hole of 20 ms in
+    /// what somebody hears.
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, default_missing_value = "", value_parser = DropProbe::parse, conflicts_with = "device")]
+    drop_probe: Option<DropProbe>,
+    /// Drop packets in a room that is not on this host too: whoever runs it has given leave.
+    #[arg(long, requires = "drop_probe")]
+    leave_to_drop: bool,
     /// When to stop, with its unit [default: at Ctrl-C, or after 12h, when recordings are full]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Nanos>,
@@ -129,6 +137,8 @@ impl PartArgs {
             seal: self.seal.passphrase(),
             playout: (&self.playout).into(),
             plays: None,
+            drop_probe: self.drop_probe.clone(),
+            leave_to_drop: self.leave_to_drop,
             duration,
             out,
         }))

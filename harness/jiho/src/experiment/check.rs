@@ -1,6 +1,7 @@
 //! What one key alone cannot tell: names that must be unique or must exist, times that must fit together.
 
 mod events;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -51,6 +52,7 @@ pub(super) fn check(
     check.media(&file.media.codec, &root.key("media").key("codec"));
     check.playouts(&file, &root);
     check.seal(&file, &root);
+    check.drop_probe(&mut file, &root);
 
     let folder = origin.parent().unwrap_or(Path::new(""));
     let mut links = check.links(&mut file, folder, &root.key("link"));
@@ -58,17 +60,19 @@ pub(super) fn check(
     let mut hosts = std::mem::take(&mut file.host);
     check.hosts(&mut hosts, &file.run, folder, &root.key("host"));
     check.serving(&mut file, &links, &root);
+    check.places(&file, &root);
     let speakers: Vec<Speaker> = file
         .speaker
         .into_iter()
         .zip(codes.by_ref())
         .enumerate()
-        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, .. }, code))| Speaker {
+        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, place, .. }, code))| Speaker {
             name,
             code,
             edge,
             link: check.link_name(link, &links, &root.key("speaker").index(n)),
             host: check.host_name(host, &hosts, &root.key("speaker").index(n)),
+            place,
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
         .collect();
@@ -78,7 +82,7 @@ pub(super) fn check(
         .enumerate()
         .flat_map(|(n, entry)| {
             let names = entry.names();
-            let ListenerEntry { link, host, keyless, playout, edge, .. } = entry;
+            let ListenerEntry { link, host, keyless, playout, edge, place, .. } = entry;
             let link = check.link_name(link, &links, &root.key("listener").index(n));
             let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
@@ -89,6 +93,7 @@ pub(super) fn check(
                 link: link.clone(),
                 host: host.clone(),
                 keyless,
+                place: place.clone(),
                 playout: playout.clone(),
             })
         })
@@ -106,10 +111,13 @@ pub(super) fn check(
         relay: file.relay,
         promotion: file.promotion,
         links,
+        places: file.place,
+        geography: file.geography,
         hosts,
         speakers,
         listeners,
         events,
+        drop_probe: file.drop_probe,
     };
     check.drain(&experiment, &root.key("run").key("drain"));
     check.problems.sort_by_key(|problem| problem.spot.as_ref().map(|spot| (spot.line, spot.column)));
@@ -209,15 +217,10 @@ impl Check<'_> {
     fn recordings(&mut self, file: &File, root: &Place<'_>) {
         let Some(recordings) = &file.run.recordings else { return };
         let place = root.key("run").key("recordings");
-        let speakers = file.speaker.iter().map(|speaker| speaker.name.clone());
-        let names: Vec<String> = speakers.chain(file.listener.iter().flat_map(ListenerEntry::names)).collect();
+        let names = participants(file);
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
-        for (n, name) in recordings.iter().enumerate().filter(|(_, name)| !known.contains(&name.as_str())) {
-            let mend = match mend::nearest(name, &known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "name speakers and listeners of this experiment".to_owned(),
-            };
-            self.problem(&place.index(n), format!("nobody is named `{name}`"), &mend);
+        for (n, name) in recordings.iter().enumerate() {
+            self.known_name(name, &known, &place.index(n));
         }
         if matches!(file.signal, Signal::Pilot(_)) && !known.iter().all(|name| file.run.records(name)) {
             let message = "a pilot can be tracked in recordings only".to_owned();
@@ -319,6 +322,44 @@ impl Check<'_> {
         }
     }
 
+    /// Whoever drops packets takes part, and is done before the beeps are over.
+    fn drop_probe(&mut self, file: &mut File, root: &Place<'_>) {
+        let names = participants(file);
+        let Some(probe) = &mut file.drop_probe else { return };
+        let place = root.key("drop_probe");
+        if let Some((key, message, mend)) = probe.wrong() {
+            return self.problem(&place.key(key), message, &mend);
+        }
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (n, name) in probe.participants.iter().flatten().enumerate() {
+            self.known_name(name, &known, &place.key("participants").index(n));
+        }
+        let participants = probe.participants.get_or_insert(names).len();
+        let takes = probe.from + probe.takes(participants);
+        if takes > file.run.duration {
+            let message = format!(
+                "{} participants who drop {} packets each, one every {}, take until {}",
+                participants,
+                probe.incoming + probe.outgoing,
+                duration_text(probe.interval),
+                ample_text(takes)
+            );
+            let mend = format!("let them drop fewer, name fewer, or give `duration` in [run] {}", ample_text(takes));
+            self.problem(&place, message, &mend);
+        }
+    }
+
+    fn known_name(&mut self, name: &str, known: &[&str], place: &Place<'_>) {
+        if known.contains(&name) {
+            return;
+        }
+        let mend = match mend::nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name speakers and listeners of this experiment".to_owned(),
+        };
+        self.problem(place, format!("nobody is named `{name}`"), &mend);
+    }
+
     fn playouts(&mut self, file: &File, root: &Place<'_>) {
         self.playout(&file.playout, root);
         let speakers = file.speaker.iter().map(|speaker| &speaker.playout).enumerate();
@@ -383,7 +424,13 @@ impl Check<'_> {
             .filter_map(|(speaker, (_, link, playout, serving))| {
                 let up = experiment.links.get(&speaker.link)?.up.longest();
                 let down = experiment.links.get(link)?.down.longest();
-                Some(up + experiment.longest_passage() + serving.longest_hold() + down + playout.longest())
+                Some(
+                    up + experiment.longest_passage()
+                        + experiment.longest_way()
+                        + serving.longest_hold()
+                        + down
+                        + playout.longest(),
+                )
             })
             .max();
         if let Some(way) = longest_way.filter(|way| experiment.run.drain < *way) {
@@ -392,6 +439,12 @@ impl Check<'_> {
             self.problem(place, message, &format!("give `drain` in [run] at least {way}"));
         }
     }
+}
+
+/// The names of all, speakers first.
+fn participants(file: &File) -> Vec<String> {
+    let speakers = file.speaker.iter().map(|speaker| speaker.name.clone());
+    speakers.chain(file.listener.iter().flat_map(ListenerEntry::names)).collect()
 }
 
 /// How long a beep may take of its period.

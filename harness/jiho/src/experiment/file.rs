@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiho_analysis::units::Nanos;
 use serde::Deserialize;
 
+use super::drop_probe::DropProbe;
+use super::geography::{Geography, Location};
 use super::host::Host;
 use super::link::{Bottleneck, Jitter, Loss, Outage, RouteChange};
 use super::one_of;
@@ -35,6 +37,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) link: BTreeMap<String, LinkEntry>,
     #[serde(default)]
+    pub(super) place: BTreeMap<String, Location>,
+    #[serde(default)]
+    pub(super) geography: Geography,
+    #[serde(default)]
     pub(super) host: BTreeMap<String, Host>,
     #[serde(default)]
     pub(super) speaker: Vec<SpeakerEntry>,
@@ -44,6 +50,7 @@ pub(super) struct File {
     pub(super) event: Vec<EventEntry>,
     #[serde(default, deserialize_with = "one_of::deserialize")]
     pub(super) promotion: PromotionPart,
+    pub(super) drop_probe: Option<DropProbe>,
 }
 
 /// One of the names is given.
@@ -146,6 +153,7 @@ pub(super) struct SpeakerEntry {
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
+    pub(super) place: Option<String>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }
@@ -160,6 +168,7 @@ pub(super) struct ListenerEntry {
     pub(super) link: Option<String>,
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
+    pub(super) place: Option<String>,
     #[serde(default)]
     pub(super) keyless: bool,
     #[serde(default, deserialize_with = "one_of::some")]

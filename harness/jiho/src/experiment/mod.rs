@@ -7,8 +7,10 @@
 mod check;
 mod check_links;
 mod check_serving;
+mod drop_probe;
 mod error;
 mod file;
+mod geography;
 mod host;
 mod link;
 mod mend;
@@ -29,7 +31,9 @@ use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use serde::{Deserialize, Serialize};
 
+pub use drop_probe::{DropProbe, Withhold};
 pub use error::{ExperimentError, Invalid, Problem, Spot};
+pub use geography::{Geography, Location};
 pub use host::{Card, Clock, ClockStep, Host};
 pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, Measured, Outage, RouteChange};
 pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Sealing, Sframe, Signal, TonesSignal};
@@ -63,6 +67,11 @@ pub struct Experiment {
     /// By name. Every name that a participant gives is there.
     #[serde(rename = "link")]
     pub links: BTreeMap<String, Link>,
+    /// Where participants and relays are, by name.
+    #[serde(rename = "place", skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, Location>,
+    /// How sound travels from place to place.
+    pub geography: Geography,
     /// The machines that participants sit at, by name.
     #[serde(rename = "host", skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Host>,
@@ -75,6 +84,9 @@ pub struct Experiment {
     /// What happens, in order of time.
     #[serde(rename = "event", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
+    /// Whose packets are dropped on purpose; `None`: nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_probe: Option<DropProbe>,
 }
 
 /// Somebody on the stage: sends and hears.
@@ -92,6 +104,9 @@ pub struct Speaker {
     /// A key of [`Experiment::hosts`]; `None`: a machine without faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// A key of [`Experiment::places`]; `None`: nobody has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }
@@ -115,6 +130,9 @@ pub struct Listener {
     /// In a room that is sealed end to end: does not have the key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keyless: bool,
+    /// A key of [`Experiment::places`]; `None`: nobody has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }

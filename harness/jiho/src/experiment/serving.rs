@@ -133,6 +133,9 @@ pub struct Edge {
     /// The trunk to that one, a key of the experiment's links: `up` leads there. `None`: a trunk without delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// A key of the experiment's places; `None`: nobody has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// `[audience.tier]`, `[stage.tier]`: one of `delay_line` and `segments`.
@@ -187,6 +190,9 @@ pub struct RelayPart {
     /// all delay is the participants'. Trunks have links of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// A key of the experiment's places; `None`: nobody has one, or each relay of a cascade has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// In simulation, what each packet that it sends takes it: copies leave one after the other.
     #[serde(with = "duration")]
     pub cost_per_packet: Nanos,

@@ -405,6 +405,47 @@ fn what_cannot_serve_together_is_told_with_its_mend() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_places_is_said() {
+    let places = "[place.tokyo]\nat = [35.68, 139.69]\n[place.nara]\nat = [34.69, 135.8]\n";
+    let all = "[relay]\nplace = 'nara'\n[[speaker]]\nname = 'ana'\nplace = 'tokyo'\n\
+               [[listener]]\nname = 'lena'\nplace = 'nara'\n";
+    assert_eq!(parse(&format!("{places}{all}")).unwrap().place_number(Some(&"tokyo".to_owned())), Some(1));
+    for (from, to, message) in [
+        ("place = 'tokyo'", "place = 'tokio'", "missing place `tokio`"),
+        ("\nplace = 'tokyo'", "", "`ana` has no place, though others have"),
+        ("[relay]\nplace = 'nara'\n", "", "the relay has no place"),
+        ("34.69", "94.69", "[94.69, 135.8] is not on earth"),
+        ("[relay]", "[geography]\npath_stretch = 0.5\n[relay]", "no path is 0.5 times as long"),
+        (
+            "[relay]\nplace = 'nara'\n",
+            "[stage.cascade]\nedges = [{ name = 'a', place = 'nara' }, { name = 'b' }]\n",
+            "the edge `b` has no place",
+        ),
+    ] {
+        let said = first_message(&format!("{places}{all}").replace(from, to));
+        assert!(said.contains(message), "{to}: {said}");
+    }
+}
+
+#[test]
+fn a_drop_probe_is_checked_and_names_everybody_who_drops() {
+    let with = |probe: &str| format!("[drop_probe]\n{probe}\n{SMALLEST}");
+    let probe = parse(&with("")).unwrap().drop_probe.unwrap();
+    assert_eq!(probe.participants, Some(vec!["ana".to_owned(), "lena".to_owned()]));
+    assert_eq!(parse(SMALLEST).unwrap().drop_probe, None, "off by default");
+    for (probe, message) in [
+        ("interval = '20ms'", "holes every 20ms run into each other"),
+        ("incoming = 2000", "2000 packets are more than a probe needs"),
+        ("participants = ['lina']", "nobody is named `lina`"),
+        ("interval = '1s'", "2 participants who drop 10 packets each, one every 1s, take until 22s"),
+        ("interfal = '1s'", "unknown key `interfal`"),
+    ] {
+        let said = first_message(&with(probe));
+        assert!(said.contains(message), "{probe}: {said}");
+    }
+}
+
 prop_compose! {
     fn experiment()(
         name in "[a-zA-Z0-9_-]{1,32}",
@@ -420,11 +461,15 @@ prop_compose! {
         hosts in btree_map("[a-z]{1,8}", host(), 0..3),
         (stage, audience) in (architecture(), architecture()),
         relay_link in option::of(any::<prop::sample::Index>()),
+        places in btree_map("[a-z]{1,8}", (-90.0..=90.0, -180.0..=180.0), 0..3),
     ) -> Experiment {
         links.insert("default".to_owned(), default);
         let links: BTreeMap<_, _> = links.into_iter().map(|(name, (up, down))| (name, Link { up, down })).collect();
         let link_names: Vec<String> = links.keys().cloned().collect();
         let link = |index: prop::sample::Index| index.get(&link_names).clone();
+        let places: BTreeMap<String, Location> =
+            places.into_iter().map(|(name, (latitude, longitude))| (name, Location { at: [latitude, longitude] })).collect();
+        let relay_place = places.keys().next().cloned();
         // What is sealed cannot be mixed.
         let seal = seal.filter(|_| [&stage, &audience].iter().all(|served| served.mixes_by().is_none()));
         let sealed = seal.is_some();
@@ -438,12 +483,15 @@ prop_compose! {
             audience,
             promotion: PromotionPart::default(),
             events: Vec::new(),
-            relay: RelayPart { link: relay_link.map(&link), ..RelayPart::default() },
+            drop_probe: None,
+            geography: Geography::default(),
+            relay: RelayPart { link: relay_link.map(&link), place: relay_place, ..RelayPart::default() },
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {
                 name: format!("s{n}"),
                 code: Code::new(first_code + n).unwrap(),
                 edge: None,
                 link: link(index),
+                place: places.keys().next().cloned(),
                 host: hosts.keys().next().cloned(),
                 playout,
             }).collect(),
@@ -452,12 +500,14 @@ prop_compose! {
                 code: None,
                 edge: None,
                 link: link(index),
+                place: places.keys().next().cloned(),
                 host: hosts.keys().next().cloned(),
                 keyless: n == 0 && sealed,
                 playout,
             }).collect(),
             hosts,
             links,
+            places,
         }
     }
 }

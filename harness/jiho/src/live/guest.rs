@@ -75,6 +75,11 @@ impl Way {
         Ok(Self { relay: relay.to_owned(), socket, client, link })
     }
 
+    /// Whether the relay is on this host.
+    pub(super) fn is_here(&self) -> bool {
+        self.client.relay_addr().ip().to_canonical().is_loopback()
+    }
+
     /// Where our media comes from.
     pub(super) fn media(&self) -> SocketAddr {
         self.socket.local_addr()

@@ -15,6 +15,8 @@ use super::guest::{Guest, GuestError, Way};
 use super::record::Record;
 pub use super::record::Stayed;
 use super::{beats, interrupt, say};
+use crate::exit::UsageError;
+use crate::experiment::DropProbe;
 use crate::report::seal::Sealed;
 use crate::run::cast::Member;
 use crate::run::interrupt::Interrupt;
@@ -39,6 +41,10 @@ pub struct Part {
     pub playout: PlayoutPolicy,
     /// What a speaker plays; a listener plays nothing.
     pub plays: Option<(Signal, Code)>,
+    /// Which of its own packets it drops on purpose, if any.
+    pub drop_probe: Option<DropProbe>,
+    /// It may do so in a room that is not on this host.
+    pub leave_to_drop: bool,
     /// From its start to its end.
     pub duration: Nanos,
     /// The folder to make.
@@ -56,6 +62,14 @@ pub fn take(part: &Part) -> anyhow::Result<Stayed> {
 async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let interrupt = interrupt();
     let way = Way::to(&part.relay, part.media, &interrupt).await?;
+    if part.drop_probe.is_some() && !part.leave_to_drop && !way.is_here() {
+        let text = format!(
+            "the room at {} is not on this host, and dropped packets are holes in what others hear: ask whose room it \
+             is, and give --leave-to-drop",
+            part.relay
+        );
+        return Err(UsageError::say(text).into());
+    }
     let family = part.plays.map(|(signal, _)| signal.family);
     let mut record = Record::begin(&part.out, &part.name, "room", Some(part.codec), family)?;
     let end = RunTime::START + part.duration;
@@ -67,7 +81,10 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     };
     let role = if programme.is_some() { Role::Speaker } else { Role::Listener };
     let beeps = programme.as_ref().map(|programme| programme.emissions().to_vec()).unwrap_or_default();
-    let mut member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
+    let speaks = role == Role::Speaker;
+    let dropping = part.drop_probe.as_ref().map(|probe| probe.part(0, 1, speaks, RunTime::START));
+    let member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
+    let mut member = member.dropping(dropping);
     member.seal = part.seal.clone().map(Seal::Keyed);
     let keeper = Keeper::start(&record.folder, &record.run.run_id, started_unix_ns, vec![member.participant()])?;
     let engine = member.engine(part.codec, &part.token, way.media())?;

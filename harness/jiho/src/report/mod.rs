@@ -9,6 +9,7 @@ pub mod breaks;
 pub mod changes;
 pub mod delays;
 pub mod differences;
+pub mod drops;
 pub mod emissions;
 pub mod events;
 pub mod gaps;

@@ -9,6 +9,7 @@ use jiho_proto::card::SoundCard;
 use jiho_proto::clock::{LocalClock, LocalMouth, LocalRecords};
 use jiho_proto::codec::{CodecConfig, OpusApplication, OpusConfig};
 use jiho_proto::control::Action;
+use jiho_proto::drop_probe::DropProbe;
 use jiho_proto::endpoint::{Endpoint, EndpointConfig, EndpointError, MouthConfig};
 use jiho_proto::link::{Jitter, Link};
 use jiho_proto::playout::PlayoutPolicy;
@@ -39,6 +40,7 @@ pub(crate) struct Member {
     ear: Keep,
     rng: Pcg32,
     place: Place,
+    drop_probe: Option<DropProbe>,
     /// When it comes, if not at the beginning.
     pub(super) comes: Option<RunTime>,
     /// When it goes, if not at the end.
@@ -106,9 +108,18 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
             let link = links.get(link.as_str()).cloned().unwrap_or_default();
             let host = host.as_ref().and_then(|host| experiment.hosts.get(host));
             let seal = experiment.media.seal.as_ref().map(|sealing| seal(sealing, keyless));
-            Member { place: Place::new(experiment, link, host, index), seal, ear, ..member }
+            let drop_probe = drop_probe(experiment, name, member.programme.is_some());
+            Member { place: Place::new(experiment, link, host, index), seal, ear, drop_probe, ..member }
         })
         .collect()
+}
+
+/// What somebody drops on purpose.
+fn drop_probe(experiment: &Experiment, name: &str, speaks: bool) -> Option<DropProbe> {
+    let probe = experiment.drop_probe.as_ref()?;
+    let participants = probe.participants.as_ref()?;
+    let index = participants.iter().position(|participant| participant == name)?;
+    Some(probe.part(index, participants.len(), speaks, RunTime::START + experiment.run.warmup))
 }
 
 /// What the moderator commands, and when.
@@ -121,8 +132,13 @@ impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
         let (name, rng) = (name.to_owned(), Pcg32::seed_from_u64(luck));
-        let (seal, ear, place) = (None, Keep::Recording, Place::default());
-        Self { name, role, playout, programme, seal, ear, rng, place, comes: None, goes: None }
+        let (seal, ear, place, drop_probe) = (None, Keep::Recording, Place::default(), None);
+        Self { name, role, playout, programme, seal, ear, rng, place, drop_probe, comes: None, goes: None }
+    }
+
+    /// Somebody who drops some of its own packets on purpose.
+    pub(crate) fn dropping(self, drop_probe: Option<DropProbe>) -> Self {
+        Self { drop_probe, ..self }
     }
 
     /// For the keeper.
@@ -188,6 +204,7 @@ impl Member {
             card: self.place.card,
             ear_phase,
             mouth,
+            drop_probe: self.drop_probe,
         })
     }
 

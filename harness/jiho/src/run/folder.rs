@@ -85,6 +85,11 @@ impl Folder {
         self.0.join("relay.csv")
     }
 
+    /// Packets that endpoints dropped on purpose, if any did.
+    pub fn drops(&self) -> PathBuf {
+        self.0.join("drops.csv")
+    }
+
     /// Comings and goings, and the steps of role changes.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.csv")

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use jiho_analysis::arrivals::Role;
+use jiho_analysis::metrics::topology::drops::Direction;
 use jiho_analysis::roles::Step;
 use jiho_analysis::signal::{Code, Emission, Family};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
@@ -20,6 +21,7 @@ use jiho_proto::records::{KeepError, Records};
 
 use super::folder::Folder;
 use super::unrecorded::Unrecorded;
+use crate::report::drops::DropRow;
 use crate::report::emissions::EmissionRow;
 use crate::report::events::EventRow;
 use crate::report::packets::{PacketRow, Tap};
@@ -123,6 +125,8 @@ impl Keeper {
             events: Table::create(&folder.events())?,
             relay: None,
             relay_path: folder.relay(),
+            drops: None,
+            drops_path: folder.drops(),
             talkers: BTreeMap::new(),
             flushed: RunTime::START,
             kept: Kept::default(),
@@ -207,6 +211,9 @@ struct Writer {
     /// Begun with the first row: most runs have none.
     relay: Option<Table<RelayRow>>,
     relay_path: PathBuf,
+    /// Likewise.
+    drops: Option<Table<DropRow>>,
+    drops_path: PathBuf,
     /// Names of streams.
     talkers: BTreeMap<u32, String>,
     flushed: RunTime,
@@ -227,6 +234,8 @@ struct Desk {
     /// Packets that came, and how many of them could not be opened.
     received: u64,
     unopened: u64,
+    /// Packets that its endpoint dropped on their way in, until their turn has come.
+    not_let_in: Vec<DropRow>,
 }
 
 /// Listens for everybody's codes where nothing is recorded.
@@ -247,7 +256,7 @@ enum Ear {
 
 impl Desk {
     fn new(who: Participant) -> Self {
-        Self { who, ear: None, mouth: None, sent: 0, received: 0, unopened: 0 }
+        Self { who, ear: None, mouth: None, sent: 0, received: 0, unopened: 0, not_let_in: Vec::new() }
     }
 
     /// What was due while the mouth sent nothing was not sounded.
@@ -305,6 +314,9 @@ impl Writer {
                 closed = closed.and(file.finish().map(drop).map_err(anyhow::Error::from));
             }
         }
+        for row in self.desks.iter_mut().flat_map(|desk| std::mem::take(&mut desk.not_let_in)).collect::<Vec<_>>() {
+            self.dropped(&row)?;
+        }
         self.flush()?;
         closed
     }
@@ -313,6 +325,7 @@ impl Writer {
         self.emissions.flush()?;
         self.packets.flush()?;
         self.relay.as_mut().map_or(Ok(()), Table::flush)?;
+        self.drops.as_mut().map_or(Ok(()), Table::flush)?;
         Ok(self.events.flush()?)
     }
 
@@ -390,6 +403,14 @@ impl Writer {
             }
             Event::Sent(packet) => self.sent(who, &packet)?,
             Event::Playout(playout) => self.received(who, &playout)?,
+            Event::Dropped(packet) => {
+                let row = DropRow::of(&self.run_id, &desk.who.name, &packet);
+                match packet.direction {
+                    // What stands in for it has still to be played.
+                    Direction::In => desk.not_let_in.push(row),
+                    Direction::Out => self.dropped(&row)?,
+                }
+            }
             Event::MouthResumed { from } => desk.skip_until(from),
             Event::MouthPaused | Event::Step(_) => {}
             // Said by relays.
@@ -440,7 +461,21 @@ impl Writer {
         Ok(())
     }
 
+    fn dropped(&mut self, row: &DropRow) -> anyhow::Result<()> {
+        let table = match &mut self.drops {
+            Some(table) => table,
+            None => self.drops.insert(Table::create(&self.drops_path)?),
+        };
+        Ok(table.row(row)?)
+    }
+
     fn received(&mut self, who: usize, playout: &Playout) -> anyhow::Result<()> {
+        let own = |row: &mut DropRow| (row.ssrc, row.sequence) == (playout.ssrc, playout.sequence);
+        let stood_in_for = self.desks[who].not_let_in.extract_if(.., own).next();
+        if let Some(mut row) = stood_in_for {
+            row.played_ns = playout.played.map(|at| at.0);
+            self.dropped(&row)?;
+        }
         self.desks[who].received += u64::from(playout.received.is_some());
         self.desks[who].unopened += u64::from(playout.action == PlayoutAction::Sealed);
         if self.desks[who].who.ear != Keep::Recording {

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,11 +15,12 @@ use jiho_drivers::media::{MediaReport, MediaThread};
 use jiho_drivers::udp::Socket;
 use jiho_proto::control::Action;
 use jiho_proto::engine::Engine;
-use jiho_proto::link::{Impaired, Link};
+use jiho_proto::link::{Geography, Impaired, Link};
 use jiho_proto::moderator::Moderator;
 use jiho_proto::records::Records;
 
 use super::cast::{self, Member};
+use super::geography;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
 use super::relays::{self, Station};
@@ -51,13 +53,19 @@ pub(super) async fn play(
     interrupt: &Interrupt,
     progress: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
+    // All have their addresses before anybody comes: who is far from whom goes by these.
+    let to_open = relays::stations(experiment);
+    let sockets = to_open.iter().map(|_| Socket::bind(ANY_PORT)).collect::<Result<Vec<_>, _>>()?;
+    let relay_addresses: Vec<SocketAddr> = sockets.iter().map(Socket::local_addr).collect();
+    let (mut to_come, addresses) = comers(experiment, keeper)?;
+    let geography = Arc::new(geography::settled(experiment, &relay_addresses, &addresses));
+    let setting = Setting { experiment, clock, geography };
     let mut stations: Vec<(ControlServer, MediaThread)> = Vec::new();
-    for (index, station) in relays::stations(experiment).into_iter().enumerate() {
+    for (index, (station, socket)) in to_open.iter().zip(sockets).enumerate() {
         let parent = station.of.and_then(|of| stations.get(of)).map(|(server, _)| server.local_addr().to_string());
-        stations.push(enter_relay(experiment, keeper, clock, index, &station, parent).await?);
+        stations.push(enter_relay(&setting, keeper, index, station, socket, parent).await?);
     }
     let places = relays::places(experiment);
-    let mut to_come: VecDeque<Comer> = comers(experiment, keeper).into();
     let mut there: Vec<Player> = Vec::new();
     let end = RunTime::START + experiment.run.total();
     loop {
@@ -65,7 +73,7 @@ pub(super) async fn play(
             // The moderator is at the first one.
             let place = places.get(comer.index).copied().unwrap_or_default();
             let relay = stations[place].0.local_addr().to_string();
-            there.push(comer.enter(experiment, &relay, clock).await?);
+            there.push(comer.enter(&setting, &relay, relay_addresses[place]).await?);
         }
         // An engine ends early only when something went wrong: its report says what.
         let ended = there.iter().any(|player| player.thread.is_finished() && !player.gone);
@@ -105,16 +113,23 @@ pub(super) async fn play(
     Ok(Played { threads: reports, interrupted: interrupt.wanted() })
 }
 
+/// What all who enter have in common.
+struct Setting<'e> {
+    experiment: &'e Experiment,
+    clock: RunClock,
+    geography: Arc<Geography>,
+}
+
 /// The `index`-th relay, with its server for signalling; `parent` is the one whose edge it is.
 async fn enter_relay(
-    experiment: &Experiment,
+    setting: &Setting<'_>,
     keeper: &Keeper,
-    clock: RunClock,
     index: usize,
     station: &Station<'_>,
+    socket: Socket,
     parent: Option<String>,
 ) -> anyhow::Result<(ControlServer, MediaThread)> {
-    let socket = Socket::bind(ANY_PORT)?;
+    let Setting { experiment, clock, geography } = setting;
     let media = socket.local_addr();
     let (server, signalling) = match &parent {
         Some(parent) => control::serve_edge(ANY_PORT, parent, CONNECT_TIMEOUT, socket.waker()).await?,
@@ -123,8 +138,9 @@ async fn enter_relay(
     let relay = relays::relay(experiment, index, parent.is_some(), media, TOKEN);
     // A link here would lie on the trunks too, so relays of a cascade have none.
     let link = if experiment.edges().is_empty() { relays::link(experiment) } else { Link::default() };
-    let relay = behind(link, relay, media, u64::from(experiment.run.seed), 0);
-    let thread = MediaThread::spawn(station.name, relay, socket, clock, signalling, keeper.staff(station.name))
+    // Whoever signals to a relay counts the way there and back.
+    let relay = behind(link, relay, media, (u64::from(experiment.run.seed), 0), geography, None);
+    let thread = MediaThread::spawn(station.name, relay, socket, *clock, signalling, keeper.staff(station.name))
         .with_context(|| format!("cannot start the thread of {}", station.name))?;
     Ok((server, thread))
 }
@@ -133,6 +149,7 @@ async fn enter_relay(
 struct Comer {
     index: usize,
     name: String,
+    socket: Socket,
     comes: RunTime,
     goes: Option<RunTime>,
     part: Part,
@@ -153,22 +170,27 @@ struct Player {
     client: ControlClient,
 }
 
-/// Everybody, in order of their coming.
-fn comers(experiment: &Experiment, keeper: &Keeper) -> Vec<Comer> {
-    let members = cast::members(experiment).into_iter().enumerate().map(|(index, member)| Comer {
-        index,
-        name: member.participant().name,
-        comes: member.comes.unwrap_or(RunTime::START),
-        goes: member.goes,
-        records: member.by_own_clock(keeper.records(index)),
-        part: Part::Member(Box::new(member)),
-    });
-    let mut comers: Vec<Comer> = members.collect();
+/// Everybody, in order of their coming, and the participants' addresses in the experiment's order.
+fn comers(experiment: &Experiment, keeper: &Keeper) -> anyhow::Result<(VecDeque<Comer>, Vec<SocketAddr>)> {
+    let mut comers = Vec::new();
+    for (index, member) in cast::members(experiment).into_iter().enumerate() {
+        comers.push(Comer {
+            index,
+            name: member.participant().name,
+            socket: Socket::bind(ANY_PORT)?,
+            comes: member.comes.unwrap_or(RunTime::START),
+            goes: member.goes,
+            records: member.by_own_clock(keeper.records(index)),
+            part: Part::Member(Box::new(member)),
+        });
+    }
+    let addresses = comers.iter().map(|comer| comer.socket.local_addr()).collect();
     let agenda = cast::agenda(experiment);
     if let Some(&(first, _)) = agenda.first() {
         comers.push(Comer {
             index: comers.len(),
             name: "moderator".to_owned(),
+            socket: Socket::bind(ANY_PORT)?,
             comes: first + -MODERATOR_EARLY,
             goes: None,
             part: Part::Moderator(agenda),
@@ -176,23 +198,25 @@ fn comers(experiment: &Experiment, keeper: &Keeper) -> Vec<Comer> {
         });
     }
     comers.sort_by_key(|comer| comer.comes);
-    comers
+    Ok((comers.into(), addresses))
 }
 
 impl Comer {
-    async fn enter(self, experiment: &Experiment, relay: &str, clock: RunClock) -> anyhow::Result<Player> {
-        let Self { index, name, goes, part, records, .. } = self;
-        let socket = Socket::bind(ANY_PORT)?;
+    /// Comes in at the relay whose address for signalling is `relay`, and for media `relay_media`.
+    async fn enter(self, setting: &Setting<'_>, relay: &str, relay_media: SocketAddr) -> anyhow::Result<Player> {
+        let Setting { experiment, clock, geography } = setting;
+        let Self { index, name, socket, goes, part, records, .. } = self;
         let (client, signalling) = control::connect(relay, CONNECT_TIMEOUT, socket.waker()).await?;
         let engine: Box<dyn Engine> = match part {
             Part::Member(member) => {
                 let (address, link) = (socket.local_addr(), member.link().clone());
                 let engine = member.engine(cast::codec(&experiment.media.codec), TOKEN, address)?;
-                behind(link, engine, address, u64::from(experiment.run.seed), index as u64 + 1)
+                let luck = (u64::from(experiment.run.seed), index as u64 + 1);
+                behind(link, engine, address, luck, geography, Some(relay_media))
             }
             Part::Moderator(agenda) => Box::new(Moderator::new(TOKEN.to_owned(), agenda)),
         };
-        let thread = MediaThread::spawn(&name, engine, socket, clock, signalling, records)
+        let thread = MediaThread::spawn(&name, engine, socket, *clock, signalling, records)
             .with_context(|| format!("cannot start {name}'s thread"))?;
         Ok(Player { index, goes, gone: false, thread, client })
     }
@@ -207,10 +231,18 @@ impl Player {
     }
 }
 
-/// Puts an engine behind a link. `node` is its number in simulation, whose luck it shares.
-fn behind<E: Engine + 'static>(link: Link, engine: E, address: SocketAddr, seed: u64, node: u64) -> Box<dyn Engine> {
-    if link == Link::default() {
+/// Puts an engine behind a link and into its place; `luck` is the run's seed and the engine's number in simulation, whose
+/// luck it shares. Its signalling goes to `control`.
+fn behind<E: Engine + 'static>(
+    link: Link,
+    engine: E,
+    address: SocketAddr,
+    luck: (u64, u64),
+    geography: &Arc<Geography>,
+    control: Option<SocketAddr>,
+) -> Box<dyn Engine> {
+    if link == Link::default() && **geography == Geography::default() {
         return Box::new(engine);
     }
-    Box::new(Impaired::new(engine, address, link, seed, node))
+    Box::new(Impaired::new(engine, address, link, luck.0, luck.1).placed(Arc::clone(geography), control))
 }

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod codec_bias;
 pub mod folder;
 mod gaps;
+mod geography;
 pub mod interrupt;
 pub mod keeper;
 mod loopback;

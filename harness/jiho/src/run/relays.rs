@@ -19,18 +19,25 @@ pub(super) struct Station<'e> {
     pub(super) of: Option<usize>,
     /// The link to that one, in simulation.
     pub(super) trunk: Option<&'e str>,
+    /// Where it is.
+    pub(super) place: Option<&'e String>,
 }
 
 /// All relays, each after the one whose edge it is.
 pub(super) fn stations(experiment: &Experiment) -> Vec<Station<'_>> {
     let edges = experiment.edges();
     if edges.is_empty() {
-        return vec![Station { name: "relay", of: None, trunk: None }];
+        return vec![Station { name: "relay", of: None, trunk: None, place: experiment.relay.place.as_ref() }];
     }
     let place = |name: &String| edges.iter().position(|edge| edge.name == *name);
     edges
         .iter()
-        .map(|edge| Station { name: &edge.name, of: edge.of.as_ref().and_then(place), trunk: edge.link.as_deref() })
+        .map(|edge| Station {
+            name: &edge.name,
+            of: edge.of.as_ref().and_then(place),
+            trunk: edge.link.as_deref(),
+            place: edge.place.as_ref(),
+        })
         .collect()
 }
 

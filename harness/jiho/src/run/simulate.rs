@@ -8,6 +8,7 @@ use jiho_proto::moderator::Moderator;
 use jiho_sim::World;
 
 use super::cast;
+use super::geography;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
 use super::relays;
@@ -32,11 +33,13 @@ pub(super) fn play(
     let codec = cast::codec(&experiment.media.codec);
     let mut world = World::new(u64::from(experiment.run.seed));
     let mut stations = Vec::new();
+    let (mut relay_addresses, mut addresses) = (Vec::new(), Vec::new());
     for (index, station) in relays::stations(experiment).into_iter().enumerate() {
         let [.., high, low] = (index as u32).to_be_bytes();
         let addr = if index == 0 { FIRST_RELAY } else { SocketAddr::from(([10, 255, high, low], 4005)) };
         let relay = Box::new(relays::relay(experiment, index, station.of.is_some(), addr, TOKEN));
         let node = world.add_node(addr, relay, keeper.staff(station.name), relays::link(experiment));
+        relay_addresses.push(addr);
         world.set_send_cost(node, experiment.relay.cost_per_packet);
         if let Some(&parent) = station.of.and_then(|of| stations.get(of)) {
             world.add_trunk(node, parent, relays::trunk(experiment, &station));
@@ -51,6 +54,7 @@ pub(super) fn play(
     for (index, member) in cast::members(experiment).into_iter().enumerate() {
         let host = (index as u32 + 2).to_be_bytes();
         let addr = SocketAddr::from(([10, host[1], host[2], host[3]], 5004));
+        addresses.push(addr);
         let (link, wake_up) = (member.link().clone(), member.wake_up().cloned());
         let records = member.by_own_clock(keeper.records(index));
         let (comes, goes) = (member.comes.unwrap_or(RunTime::START), member.goes);
@@ -66,6 +70,7 @@ pub(super) fn play(
         }
         nodes.push(node);
     }
+    world.set_geography(geography::settled(experiment, &relay_addresses, &addresses));
     let agenda = cast::agenda(experiment);
     if !agenda.is_empty() {
         // Nothing lies between the moderator and the relay: what is commanded at an instant is there at that instant.

@@ -8,7 +8,9 @@
 mod bad_network;
 mod constant_links;
 mod drifting_clocks;
+mod drop_probe;
 mod gaps;
+mod geography;
 mod interrupted;
 mod loopback;
 mod lossy_links;

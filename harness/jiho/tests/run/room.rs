@@ -58,6 +58,16 @@ impl Ran {
         table(&self.dir.join("packets.csv"))
     }
 
+    pub(crate) fn drops(&self) -> Vec<Drop> {
+        table(&self.dir.join("drops.csv"))
+    }
+
+    /// Where pilots broke off: at whose ear, whose, and when.
+    pub(crate) fn breaks(&self) -> Vec<(String, String, i64)> {
+        let rows: Vec<Break> = table(&self.dir.join("breaks.csv"));
+        rows.into_iter().map(|row| (row.recorder, row.speaker, row.last_before_ns)).collect()
+    }
+
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         table(&self.dir.join("arrivals.csv"))
     }
@@ -104,7 +114,25 @@ pub(crate) struct Emission {
 }
 
 #[derive(Debug, Deserialize)]
+struct Break {
+    recorder: String,
+    speaker: String,
+    last_before_ns: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Drop {
+    pub(crate) participant: String,
+    pub(crate) direction: String,
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) destination: String,
+    pub(crate) at_ns: i64,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Packet {
+    pub(crate) ssrc: u32,
     pub(crate) endpoint: String,
     pub(crate) tap: String,
     pub(crate) speaker: String,

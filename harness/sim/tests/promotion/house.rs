@@ -174,6 +174,7 @@ fn endpoint(name: &str, role: Role, number: u8) -> Box<Endpoint> {
             phase: Nanos::ZERO,
             mouth: Box::new(Hum(0.1 * name.len() as f32)),
         }),
+        drop_probe: None,
     };
     Box::new(Endpoint::new(config).unwrap())
 }

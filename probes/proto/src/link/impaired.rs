@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use jiho_analysis::units::{MediaTime, RunTime};
+use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
-use super::{Flow, Lane, LaneStats, Link};
+use super::{Flow, Geography, Lane, LaneStats, Link};
 use crate::control::Message;
 use crate::engine::{Engine, Input, Output, PeerId};
 
@@ -24,6 +25,9 @@ pub struct Impaired<E> {
     address: SocketAddr,
     up: Lane,
     down: Lane,
+    geography: Arc<Geography>,
+    /// From here to where control messages go, and from there to here.
+    control_way: Nanos,
     /// On the way out, by the instant at which they leave, then by order of entry.
     leaving: BTreeMap<(RunTime, u64), Leaving>,
     /// On the way in, likewise.
@@ -74,6 +78,8 @@ impl<E: Engine> Impaired<E> {
             address,
             up: Lane::new(link.up, [seed, node, 0]),
             down: Lane::new(link.down, [seed, node, 1]),
+            geography: Arc::default(),
+            control_way: Nanos::ZERO,
             leaving: BTreeMap::new(),
             arriving: BTreeMap::new(),
             last_said: BTreeMap::new(),
@@ -86,6 +92,14 @@ impl<E: Engine> Impaired<E> {
             done: false,
             lent: Lent::default(),
         }
+    }
+
+    /// Puts it into a place: what it sends is under way for as long as `geography` says of its address and the
+    /// destination's, after the link. Control messages that it sends, and those that come, travel between here and
+    /// `control`, if it is given; else the engines at the other end see to that.
+    pub fn placed(mut self, geography: Arc<Geography>, control: Option<SocketAddr>) -> Self {
+        self.control_way = control.map_or(Nanos::ZERO, |control| geography.between(self.address, control));
+        Self { geography, ..self }
     }
 
     /// What became of the datagrams so far: of those that went up, and of those that came down.
@@ -105,7 +119,7 @@ impl<E: Engine> Impaired<E> {
 
     /// When a control message, or the end of its connection, that comes in at this moment has come down.
     fn hear_from(&mut self, peer: PeerId) -> RunTime {
-        let exit = self.down.carry(self.now);
+        let exit = self.down.carry(self.now) + self.control_way;
         let last = self.last_heard.entry(peer).or_insert(exit);
         *last = exit.max(*last);
         *last
@@ -113,14 +127,15 @@ impl<E: Engine> Impaired<E> {
 
     fn send(&mut self, to: SocketAddr, data: Vec<u8>) {
         let exits = self.up.pass(Flow::of(self.address, to, &data), self.now, data.len());
+        let way = self.geography.between(self.address, to);
         for exit in exits.exits() {
-            let key = self.key(exit);
+            let key = self.key(exit + way);
             self.leaving.insert(key, Leaving::Datagram(to, data.clone()));
         }
     }
 
     fn say(&mut self, peer: PeerId, message: Message) {
-        let exit = self.up.carry(self.now);
+        let exit = self.up.carry(self.now) + self.control_way;
         let last = self.last_said.entry(peer).or_insert(exit);
         let exit = exit.max(*last);
         *last = exit;

@@ -13,6 +13,7 @@
 mod bottleneck;
 mod direction;
 mod flow;
+mod geography;
 mod impaired;
 mod jitter;
 mod lane;
@@ -22,6 +23,7 @@ mod luck;
 pub use bottleneck::{Bottleneck, HEADER_BYTES, QueueLimit};
 pub use direction::{Direction, Link, Outage, RouteChange};
 pub use flow::Flow;
+pub use geography::Geography;
 pub use impaired::Impaired;
 pub use jitter::{Draws, Empirical, Gamma, Jitter, Wander};
 pub use lane::{Lane, LaneStats, Passage};

@@ -30,6 +30,7 @@ pub(crate) fn listener(delay_ms: i64) -> EndpointConfig {
         card: SoundCard::default(),
         ear_phase: Nanos::ZERO,
         mouth: None,
+        drop_probe: None,
     }
 }
 
