@@ -5,6 +5,7 @@ pub mod exit;
 pub mod experiment;
 pub mod hearing;
 pub mod live;
+pub mod random_rooms;
 pub mod report;
 pub mod run;
 pub mod survey;

@@ -1,0 +1,138 @@
+//! Random rooms of known architecture: holds them in simulation, as many at a time as there are cores, and says what
+//! each is and what was heard in it.
+//!
+//!     random_rooms --rooms 600                      the rooms that are reported on
+//!     random_rooms --rooms 600 --calibrate          those that thresholds are set on
+//!     random_rooms --rooms 60 --drop-probe          some of those who take part drop packets on purpose
+//!     random_rooms --rooms 60 --lossless --keep DIR no link loses anything; the runs' folders are kept
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program for the terminal
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Parser;
+use jiho::random_rooms::{Purpose, RandomRoom, Wish, draw, hold};
+use jiho::run::folder::Folder;
+
+#[derive(Parser)]
+struct Args {
+    /// How many.
+    #[arg(long, default_value_t = 19)]
+    rooms: u32,
+    /// Leave out so many first.
+    #[arg(long, default_value_t = 0)]
+    skip: u32,
+    /// Those that thresholds are set on, in place of those that are reported on.
+    #[arg(long)]
+    calibrate: bool,
+    /// Some of those who take part drop packets on purpose.
+    #[arg(long)]
+    drop_probe: bool,
+    /// No link loses anything.
+    #[arg(long)]
+    lossless: bool,
+    /// Keep the runs' folders here, without recordings, and truth.csv beside them.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// How many at a time.
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let purpose = if args.calibrate { Purpose::Calibrate } else { Purpose::Report };
+    let wish = Wish { drop_probe: args.drop_probe, lossless: args.lossless };
+    let seeds = purpose.seeds(args.skip + args.rooms);
+    let temporary = tempfile::tempdir()?;
+    let dir = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let (next, done) = (AtomicU32::new(seeds.start + args.skip), Mutex::new(Vec::new()));
+    let began = Instant::now();
+    let work = || -> anyhow::Result<()> {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) {
+                return Ok(());
+            }
+            let room = draw(seed, wish);
+            let folder = hold(&room, &dir.join(seed.to_string()))?;
+            let held = Held::of(room, &folder)?;
+            if args.keep.is_none() {
+                folder.discard()?;
+            }
+            println!("{held}");
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(held);
+        }
+    };
+    println!(
+        "{:>10} {:<24} {:>8} {:>9} {:>5}  {:>5} {:>5}",
+        "seed", "truth", "speakers", "listeners", "loses", "holes", "drops"
+    );
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(worked) => worked,
+            Err(_) => anyhow::bail!("a worker has panicked"),
+        })
+    })?;
+    let done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if args.keep.is_some() {
+        write_truth(&dir, &done)?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("\n{} rooms in {seconds:.0} s: {:.2} s each", done.len(), seconds / done.len().max(1) as f64);
+    Ok(())
+}
+
+/// A room that was held, and how much was heard of it.
+struct Held {
+    room: RandomRoom,
+    holes: usize,
+    drops: usize,
+}
+
+impl Held {
+    /// Counts what is in its folder, and takes its recordings away: they are large.
+    fn of(room: RandomRoom, folder: &Folder) -> anyhow::Result<Self> {
+        let rows = |path: PathBuf| -> anyhow::Result<usize> {
+            let there = path.exists();
+            Ok(if there { csv::Reader::from_path(path)?.records().count() } else { 0 })
+        };
+        let held = Self { holes: rows(folder.breaks())?, drops: rows(folder.drops())?, room };
+        for (recording, _) in folder.sidecars()? {
+            std::fs::remove_file(recording)?;
+        }
+        Ok(held)
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { room: RandomRoom { seed, truth, loses, speakers, listeners, .. }, holes, drops } = self;
+        let loses = if *loses { "yes" } else { "no" };
+        write!(f, "{seed:>10} {:<24} {speakers:>8} {listeners:>9} {loses:>5}  {holes:>5} {drops:>5}", truth.name())
+    }
+}
+
+fn write_truth(dir: &std::path::Path, held: &[Held]) -> anyhow::Result<()> {
+    let mut table = csv::Writer::from_path(dir.join("truth.csv"))?;
+    table.write_record(["seed", "stage", "audience", "speakers", "listeners", "loses"])?;
+    for Held { room, .. } in held {
+        let [seed, speakers, listeners] = [room.seed as usize, room.speakers, room.listeners].map(|n| n.to_string());
+        let loses = room.loses.to_string();
+        table.write_record([
+            &seed,
+            room.truth.stage.name(),
+            room.truth.audience.name(),
+            &speakers,
+            &listeners,
+            &loses,
+        ])?;
+    }
+    Ok(table.flush()?)
+}

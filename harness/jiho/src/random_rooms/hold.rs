@@ -1,0 +1,34 @@
+//! From an experiment to the folder of its run.
+
+use std::path::Path;
+
+use anyhow::Context;
+use jiho_analysis::units::Nanos;
+
+use super::RandomRoom;
+use crate::experiment::Experiment;
+use crate::run::{self, Progress, World};
+
+/// Nobody waits for one room.
+struct Untold;
+
+impl Progress for Untold {
+    fn playing(&self, _: Nanos, _: Nanos) {}
+    fn hearing(&self, _: f64, _: f64) {}
+}
+
+/// Holds a room in simulation, into a folder that is not there yet. The experiment's files, which say what the room is,
+/// are taken away: what is left is what a room is judged by.
+///
+/// # Errors
+/// The folder cannot be made or written, or nothing could be measured.
+pub fn hold(room: &RandomRoom, out: &Path) -> anyhow::Result<run::folder::Folder> {
+    let experiment = Experiment::parse(&room.experiment, Path::new("random.toml"))?;
+    let outcome = run::run(&experiment, &room.experiment, World::Sim, out, &Untold)
+        .with_context(|| format!("room {}", room.seed))?;
+    let folder = outcome.folder;
+    for file in [folder.experiment_given(), folder.experiment_effective()] {
+        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+    }
+    Ok(folder)
+}
