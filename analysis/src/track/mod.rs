@@ -2,7 +2,7 @@
 //!
 //! A pilot is a coded voice without ends ([`crate::signal::Pilot`]). Its *lag* is how much later the recording's time is
 //! than the pilot's own: it stays the same while sound comes steadily, drifts with clocks, and steps where a buffer
-//! skips, repeats or waits. Since a pilot repeats after 128 s only, a lag is a delay of −1 to 60 s without doubt once it is
+//! skips, repeats or waits. Since a pilot repeats after 128 s only, a lag is a delay of −20 to 60 s without doubt once it is
 //! known when the pilot began.
 //!
 //! input (about 12 kHz, evened out) → search (where in its period is it?) → trail (followed hop by hop) → path (on which

@@ -128,7 +128,7 @@ impl PartArgs {
         let (Some(relay), Some(token)) = (self.relay.clone(), self.token.clone()) else {
             return Err(UsageError::say("give the room with --relay and --token, or a sound device with --device"));
         };
-        Ok(Place::Room(Part {
+        Ok(Place::Room(Box::new(Part {
             relay,
             token,
             name,
@@ -141,13 +141,13 @@ impl PartArgs {
             leave_to_drop: self.leave_to_drop,
             duration,
             out,
-        }))
+        })))
     }
 }
 
 /// Where somebody speaks or hears.
 pub(super) enum Place {
-    Room(Part),
+    Room(Box<Part>),
     Device(Sound),
 }
 

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Args { part, code, period, spread, apart } = args;
     let signal = Signal { period: *period, spread: *spread, together: !apart, ..Signal::VOICED };
     let stayed = match part.place()? {
-        Place::Room(part) => part::take(&part::Part { plays: Some((signal, *code)), ..part })?,
+        Place::Room(part) => part::take(&part::Part { plays: Some((signal, *code)), ..*part })?,
         Place::Device(device) => sound::play(&device, &signal, *code)?,
     };
     report(&stayed, true)
