@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use jiho::random_rooms::{Purpose, RandomRoom, Wish, draw, hold};
+use jiho::random_rooms::{Pilots, Purpose, RandomRoom, Wish, draw, hold};
 use jiho::run::folder::Folder;
 
 #[derive(Parser)]
@@ -53,6 +53,7 @@ fn main() -> anyhow::Result<()> {
     let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (next, done) = (AtomicU32::new(seeds.start + args.skip), Mutex::new(Vec::new()));
     let began = Instant::now();
+    let _pilots = Pilots::new();
     let work = || -> anyhow::Result<()> {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);

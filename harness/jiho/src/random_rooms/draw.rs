@@ -9,6 +9,8 @@ use super::{RandomRoom, Truth, Wish};
 
 /// How long pilots sound. What one room says in this time, a longer one says more surely.
 const SECONDS: usize = 20;
+/// On any stage.
+pub(super) const MOST_SPEAKERS: usize = 6;
 /// Drops are this far apart.
 const DROP_EVERY_MS: usize = 250;
 const DROPS_FROM_MS: usize = 1500;
@@ -43,9 +45,9 @@ struct Room {
 impl Room {
     fn new(truth: Truth, loses: bool, dice: &mut Dice) -> Self {
         let cascaded = [truth.stage, truth.audience].contains(&Hypothesis::Cascade);
-        let speakers = *dice.pick(&[2, 3, 3, 3, 4, 4, 5, 6]);
+        let speakers = *dice.pick(&[2, 3, 3, 3, 4, 4, 5, MOST_SPEAKERS]);
         // Large audiences are rarer, as they take longest.
-        let listeners = *dice.pick(&[2, 2, 3, 3, 4, 4, 5, 6, 8, 12]);
+        let listeners = *dice.pick(&[2, 2, 2, 2, 3, 3, 4, 4, 6, 12]);
         Self {
             truth,
             loses,

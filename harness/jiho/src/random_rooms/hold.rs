@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context;
-use jiho_analysis::units::Nanos;
+use jiho_analysis::signal::Code;
+use jiho_analysis::track::Tracker;
+use jiho_analysis::units::{Nanos, Rate};
 
 use super::RandomRoom;
+use super::draw::MOST_SPEAKERS;
 use crate::experiment::Experiment;
 use crate::run::{self, Progress, World};
 
@@ -15,6 +18,26 @@ struct Untold;
 impl Progress for Untold {
     fn playing(&self, _: Nanos, _: Nanos) {}
     fn hearing(&self, _: f64, _: f64) {}
+}
+
+/// What many rooms have in common: as long as it is there, the pilots' tables are, which take longer to make than a room
+/// takes to be tracked.
+pub struct Pilots {
+    _tables: Tracker,
+}
+
+impl Pilots {
+    /// The pilots of all codes that random rooms have.
+    pub fn new() -> Self {
+        let codes: Vec<Code> = Code::all().take(MOST_SPEAKERS).collect();
+        Self { _tables: Tracker::new(Rate::OPUS, &codes) }
+    }
+}
+
+impl Default for Pilots {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Holds a room in simulation, into a folder that is not there yet. The experiment's files, which say what the room is,

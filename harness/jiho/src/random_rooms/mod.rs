@@ -13,7 +13,7 @@ use jiho_analysis::metrics::topology::Hypothesis;
 use serde::Serialize;
 
 pub use draw::draw;
-pub use hold::hold;
+pub use hold::{Pilots, hold};
 pub use table::{Count, Table};
 
 /// A room that can be held, and what it is.
@@ -58,7 +58,7 @@ impl Purpose {
             Self::Calibrate => 0,
             Self::Report => 1 << 31,
         };
-        first..first + count.min(1 << 31)
+        first..first + count.min((1 << 31) - 1)
     }
 }
 
