@@ -44,6 +44,8 @@ pub struct Piece {
 pub const EXPLAINED: Nanos = Nanos::from_millis(20);
 /// What one packet holds.
 const FRAME: Nanos = Nanos::from_millis(20);
+/// A stream that plays nothing for longer begins anew.
+const PAUSE: Nanos = Nanos::from_millis(200);
 /// What an ear decides on at a time: it plays that to its end.
 const PERIOD: Nanos = Nanos::from_millis(10);
 
@@ -109,14 +111,16 @@ pub fn stack(change: &RoleChange, gap: &Gap, played: &[PlayedFrame], ear: &Sampl
 
 /// From the command to the first frame.
 fn beginning(change: &RoleChange, gap: &Gap, played: &[PlayedFrame]) -> Option<(RunTime, PlayedFrame)> {
-    let after = |frame: &&PlayedFrame| frame.received > change.commanded;
-    let first = played.iter().find(after).copied();
-    // A mixer's packets go on before and after: only whoever played the first knows which it was.
+    let index = played.iter().position(|frame| frame.received > change.commanded);
+    let first = index.map(|index| played[index]);
     let stamped = change.at(Step::FirstPlayed, &gap.recorder).map(|at| PlayedFrame {
         received: change.at(Step::FirstMediaReceived, &gap.recorder).unwrap_or(at),
         played: at,
     });
-    let first = if gap.side == Side::Mouth { stamped.or(first) } else { first.or(stamped) };
+    // A mixer's packets go on before and after: only whoever played the first knows which it was.
+    let before = index.and_then(|index| index.checked_sub(1)).map(|index| played[index]);
+    let goes_on = before.zip(first).is_some_and(|(before, first)| first.played - before.played <= PAUSE);
+    let first = if gap.side == Side::Mouth && goes_on { stamped.or(first) } else { first.or(stamped) };
     Some((change.commanded, first?))
 }
 
