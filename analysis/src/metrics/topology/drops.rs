@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Hypothesis, Kind, Observations};
+use super::{Evidence, Hole, Hypothesis, Kind, Observations};
 use crate::arrivals::Role;
 use crate::metrics::Relation;
 use crate::units::{Nanos, RunTime};
@@ -122,9 +122,17 @@ struct Said {
 struct Pattern {
     /// For each: is there a hole, and how likely is one by itself.
     seen: Vec<(bool, f64)>,
+    /// Of so many more that is not known.
+    unseen: usize,
 }
 
 impl Pattern {
+    fn of(all: impl Iterator<Item = Option<(bool, f64)>>) -> Self {
+        let all: Vec<_> = all.collect();
+        let seen: Vec<_> = all.iter().flatten().copied().collect();
+        Self { unseen: all.len() - seen.len(), seen }
+    }
+
     /// The likelihood, if these miss the packet, and whoever does has a hole that is heard with this probability.
     fn if_missed_by(&self, misses: impl Fn(usize) -> bool, heard: f64) -> f64 {
         let each = self.seen.iter().enumerate().map(|(n, &(hole, by_itself))| {
@@ -149,11 +157,12 @@ impl Pattern {
 
     /// Summed over all that may be the one.
     fn by_each(&self, heard: f64) -> f64 {
-        (0..self.seen.len()).map(|one| self.if_missed_by(|n| n == one, heard)).sum()
+        let seen: f64 = (0..self.seen.len()).map(|one| self.if_missed_by(|n| n == one, heard)).sum();
+        seen + self.unseen as f64 * self.by_none()
     }
 
     fn len(&self) -> f64 {
-        self.seen.len() as f64
+        (self.seen.len() + self.unseen) as f64
     }
 
     /// The logarithm, if what was expected happens nearly always, and anything else that can be now and then.
@@ -164,7 +173,7 @@ impl Pattern {
     fn count(&self, said: &mut Said) {
         let holes = self.seen.iter().filter(|(hole, _)| *hole).count();
         said.drops += 1;
-        said.in_all += usize::from(holes == self.seen.len());
+        said.in_all += usize::from(holes > 0 && holes == self.seen.len());
         said.in_one += usize::from(holes == 1 && self.seen.len() > 1);
     }
 }
@@ -194,14 +203,8 @@ impl<'o> Probe<'o> {
 
     /// Half a hole is taken to have been there besides those that no drop explains.
     fn rate(&self, (ear, speaker): (&str, &str)) -> f64 {
-        let explained = |hole: &super::Hole| {
-            self.observations.drops.iter().any(|drop| match drop.direction {
-                Direction::In => drop.client == hole.recorder && is_in(hole.at, when_played(drop)),
-                Direction::Out => drop.client == hole.speaker && is_in(hole.captured, around(drop.at)),
-            })
-        };
-        let holes = self.observations.holes.iter().filter(|hole| hole.recorder == ear && hole.speaker == speaker);
-        let unexplained = holes.filter(|hole| !explained(hole)).count();
+        let explained = |hole: &Hole| self.observations.drops.iter().any(|drop| explains(drop, hole));
+        let unexplained = self.holes(ear, speaker).filter(|hole| !explained(hole)).count();
         let (from, to) = self.heard.get(&(ear, speaker)).copied().unwrap_or_default();
         (unexplained as f64 + 0.5) / ((to - from).0.max(1_000_000_000)) as f64
     }
@@ -210,14 +213,28 @@ impl<'o> Probe<'o> {
         self.roles.get(name).copied()
     }
 
-    /// How a speaker's sound was at an ear in a stretch of the ear's or of the speaker's time.
-    fn at(&self, ear: &str, speaker: &str, (from, to): (RunTime, RunTime), by_ear: bool) -> (bool, f64) {
-        let hole = self.observations.holes.iter().any(|hole| {
-            let at = if by_ear { hole.at } else { hole.captured };
-            hole.recorder == ear && hole.speaker == speaker && is_in(at, (from, to))
-        });
+    fn holes(&self, ear: &str, speaker: &str) -> impl Iterator<Item = &'o Hole> {
+        self.observations.holes.iter().filter(move |hole| hole.recorder == ear && hole.speaker == speaker)
+    }
+
+    /// Whether a speaker's sound has a hole at an ear where a drop would have made it, and how likely one is there by
+    /// itself. `None`: another drop would have made the same.
+    fn at(&self, ear: &str, speaker: &str, drop: &Drop) -> Option<(bool, f64)> {
+        let mut holes = self.holes(ear, speaker).filter(|hole| explains(drop, hole)).peekable();
+        let hole = holes.peek().is_some();
+        let others = || self.observations.drops.iter().filter(|other| *other != drop);
+        if holes.any(|hole| others().any(|other| explains(other, hole))) {
+            return None;
+        }
+        let (from, to) = when_heard(drop);
         let rate = self.rates.get(&(ear, speaker)).copied().unwrap_or_default();
-        (hole, -f64::exp_m1(-rate * (to - from).0 as f64))
+        Some((hole, -f64::exp_m1(-rate * (to - from).0 as f64)))
+    }
+
+    /// Whether an ear ever hears that somebody else's packet is missing. Some buffers hide it.
+    fn notices(&self, ear: &str) -> bool {
+        let going = || self.observations.drops.iter().filter(|drop| drop.direction == Direction::Out);
+        self.observations.holes.iter().any(|hole| hole.recorder == ear && going().any(|drop| explains(drop, hole)))
     }
 
     /// What packets say that clients of a tier did not let in.
@@ -226,13 +243,11 @@ impl<'o> Probe<'o> {
         let own = |drop: &&Drop| drop.direction == Direction::In && self.role(&drop.client) == role(tier);
         for drop in self.observations.drops.iter().filter(own) {
             let speakers = self.heard.keys().filter(|(ear, _)| *ear == drop.client).map(|(_, speaker)| *speaker);
-            let seen: Vec<_> =
-                speakers.map(|speaker| self.at(&drop.client, speaker, when_played(drop), true)).collect();
+            let pattern = Pattern::of(speakers.map(|speaker| self.at(&drop.client, speaker, drop)));
             // One speaker alone is one and everybody.
-            if seen.len() < 2 {
+            if pattern.len() < 2.0 {
                 continue;
             }
-            let pattern = Pattern { seen };
             pattern.count(&mut said);
             patterns.push(pattern);
         }
@@ -256,8 +271,10 @@ impl<'o> Probe<'o> {
             if here.is_empty() {
                 continue;
             }
-            let seen = here.iter().map(|ear| self.at(ear, &drop.client, around(drop.at), false)).collect();
-            let pattern = Pattern { seen };
+            let notices = |ear: &&&str| self.notices(ear);
+            let pattern = Pattern::of(
+                here.iter().map(|ear| Some(ear).filter(notices).and_then(|ear| self.at(ear, &drop.client, drop))),
+            );
             pattern.count(&mut said);
             patterns.push((pattern, there.len() as f64));
         }
@@ -305,26 +322,29 @@ fn role(tier: Relation) -> Option<Role> {
     }
 }
 
-/// When its hole is to be heard, by the client's clock.
-fn when_played(drop: &Drop) -> (RunTime, RunTime) {
-    match drop.played {
-        Some(played) => around(played),
-        None => (drop.at - REACH, drop.at + LONGEST_BUFFER),
+/// When its hole is to be heard: coming, by the time of the client's ear; going, by that of the client's mouth.
+fn when_heard(drop: &Drop) -> (RunTime, RunTime) {
+    match (drop.direction, drop.played) {
+        (Direction::In, Some(played)) => (played - REACH, played + REACH),
+        (Direction::In, None) => (drop.at - REACH, drop.at + LONGEST_BUFFER),
+        (Direction::Out, _) => (drop.at - REACH, drop.at + REACH),
     }
 }
 
-fn around(at: RunTime) -> (RunTime, RunTime) {
-    (at - REACH, at + REACH)
-}
-
-fn is_in(at: RunTime, (from, to): (RunTime, RunTime)) -> bool {
-    from <= at && at <= to
+/// Whether a hole is where a drop would have made it.
+fn explains(drop: &Drop, hole: &Hole) -> bool {
+    let (from, to) = when_heard(drop);
+    let (client, at) = match drop.direction {
+        Direction::In => (&hole.recorder, hole.at),
+        Direction::Out => (&hole.speaker, hole.captured),
+    };
+    *client == drop.client && from <= at && at <= to
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::topology::{Ear, Hole, Sighting};
+    use crate::metrics::topology::{Ear, Sighting};
 
     const SPEAKERS: [&str; 3] = ["ana", "ben", "cem"];
     const LISTENERS: [&str; 3] = ["lena", "mei", "omar"];
@@ -498,6 +518,24 @@ mod tests {
         let evidence = look(&room, Relation::Audience).unwrap();
         assert_eq!(likeliest(&evidence, 5.0), BTreeSet::from(MIXED), "{evidence:?}");
         assert!(evidence.sentence.contains("from everybody's at once"), "{}", evidence.sentence);
+    }
+
+    #[test]
+    fn a_hole_that_two_drops_explain_speaks_for_neither() {
+        // What the speakers withhold is heard at the very instants at which packets are not let in.
+        let mut room = room(&FORWARD, 5, 0, 0, 1);
+        let coming: Vec<Drop> = room.drops.iter().filter(|drop| drop.client == "lena").cloned().collect();
+        for (drop, speaker) in coming.iter().flat_map(|drop| others("lena", 0).into_iter().map(move |s| (drop, s))) {
+            let at = drop.played.unwrap();
+            let (client, captured) = (speaker.to_owned(), at + Nanos(SECOND.0 * 7));
+            room.holes.push(Hole { speaker: client.clone(), recorder: "lena".to_owned(), at, captured, length: FRAME });
+            let (direction, destination) = (Direction::Out, Some("there".to_owned()));
+            room.drops.push(Drop { client, direction, at: captured, played: None, length: FRAME, destination });
+        }
+        room.drops.retain(|drop| drop.client == "lena" || drop.direction == Direction::Out);
+        let evidence = look(&room, Relation::Audience).unwrap();
+        let of = |hypothesis| evidence.log_likelihoods.iter().find(|(other, _)| *other == hypothesis).unwrap().1;
+        assert!((of(Hypothesis::Mix) - of(Hypothesis::Forward)).abs() < 0.1, "{evidence:?}");
     }
 
     #[test]
