@@ -47,10 +47,21 @@ struct Spectrum {
 impl Bank {
     /// A bank for a recording at `rate`; all templates are rendered at that rate.
     pub(super) fn new(rate: Rate, templates: &[Vec<f32>]) -> Self {
-        let decimation = (rate.0 / LEAST_RATE_HZ).max(1) as usize;
+        let least = |template_len: usize| (template_len as f64 * TEMPLATES_PER_BLOCK) as usize;
+        Self::of_blocks(rate, templates, |template_len| smooth(least(template_len)).max(LEAST_BLOCK))
+    }
+
+    /// A bank for [`look_at`](Self::look_at), which gives at least so many values at a time.
+    pub(super) fn prompt(rate: Rate, templates: &[Vec<f32>], values: usize) -> Self {
+        Self::of_blocks(rate, templates, |template_len| smooth(template_len + values))
+    }
+
+    /// `block` says how long a block is, given a template's length, both at the decimated rate.
+    fn of_blocks(rate: Rate, templates: &[Vec<f32>], block: impl Fn(usize) -> usize) -> Self {
+        let decimation = Self::decimation_at(rate);
         let longest = templates.iter().map(Vec::len).max().unwrap_or(1);
         let template_len = longest.div_ceil(decimation);
-        let decimated = smooth((template_len as f64 * TEMPLATES_PER_BLOCK) as usize).max(LEAST_BLOCK);
+        let decimated = block(template_len);
         let mut planner = FftPlanner::new();
         let forward = planner.plan_fft_forward(decimated * decimation);
         let inverse = planner.plan_fft_inverse(decimated);
@@ -80,6 +91,11 @@ impl Bank {
             });
         }
         bank
+    }
+
+    /// How many samples of a recording at `rate` one value of a correlation stands for.
+    pub(super) fn decimation_at(rate: Rate) -> usize {
+        (rate.0 / LEAST_RATE_HZ).max(1) as usize
     }
 
     /// How many samples of the recording one value of a correlation stands for.
@@ -125,6 +141,18 @@ impl Bank {
         self.transform();
         input.drain(..2 * hop);
         true
+    }
+
+    /// The length of a block of the recording.
+    pub(super) fn block_len(&self) -> usize {
+        self.block.len()
+    }
+
+    /// Transforms one block alone: what its correlations and its signal are stands in their real parts.
+    pub(super) fn look_at(&mut self, samples: impl Iterator<Item = f32>) {
+        self.block.fill(Complex32::default());
+        self.block.iter_mut().zip(samples).for_each(|(bin, re)| bin.re = re);
+        self.transform();
     }
 
     /// The correlation of the two blocks with a template: `Σ x·t / ‖t‖` at as many lags of the first one (real parts)
@@ -178,7 +206,7 @@ impl Bank {
     }
 
     /// Values that a block gives.
-    fn hop(&self) -> usize {
+    pub(super) fn hop(&self) -> usize {
         self.output.len() - self.template_len
     }
 

@@ -1,12 +1,14 @@
 //! What is heard: from a recording's samples to detections of time signals.
 //!
 //! bank (correlation with every code) → scan (local peaks) → cancel (what other codes add to them) → heard (the place
-//! between samples) → splice (two delays in one beep) → detections.
+//! between samples) → splice (two delays in one beep) → detections. Whoever has to act on a signal as soon as it is over
+//! hears by a shorter way, with less certainty (`live`).
 
 mod bank;
 mod cancel;
 mod detection;
 mod heard;
+mod live;
 pub mod oracle;
 pub(crate) mod peak;
 mod scan;
@@ -15,6 +17,7 @@ mod stream;
 mod tape;
 
 pub use detection::Detection;
+pub use live::{HeardNow, Live};
 pub use splice::Splice;
 
 use crate::signal::{Code, Family, Waveform};
