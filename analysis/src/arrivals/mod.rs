@@ -126,7 +126,7 @@ impl Arrival {
 pub struct Recorder {
     /// Maps its samples to run time.
     pub clock: SampleClock,
-    /// Bound of the clock's error.
+    /// Bound of how far its clock is from the one that the beeps' times are by.
     pub clock_error: Nanos,
     /// Its length.
     pub samples: i64,

@@ -31,7 +31,7 @@ pub fn observe_through(
     recorder: &Recorder,
 ) -> (Vec<Observation>, Vec<Arrival>) {
     let times: Vec<RunTime> = detections.iter().map(|d| recorder.clock.time_at(d.position)).collect();
-    let paths = track::paths(emissions, detections, &times, Detection::is_credible);
+    let paths = track::paths(emissions, detections, &times, recorder.clock_error, Detection::is_credible);
     let mut observations: Vec<Observation> = Vec::with_capacity(emissions.len());
     let mut arrivals: Vec<Arrival> =
         detections.iter().zip(&times).map(|(&detection, &at)| Arrival { detection, at, beep: None, rank: 0 }).collect();

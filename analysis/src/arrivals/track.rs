@@ -14,7 +14,7 @@ use crate::signal::Emission;
 use crate::stats;
 use crate::units::{Nanos, RunTime};
 
-/// Delays that are looked for. Negative ones are findings about clocks.
+/// Delays that are looked for, besides what clocks may be off. Negative ones are findings about clocks.
 const SEARCH: Range<Nanos> = Nanos::from_secs(-1)..Nanos::from_secs(60);
 /// From one beep to the next, a constant path changes its delay by less than the first of these; with some unrest in its
 /// buffer, by less than the others.
@@ -46,17 +46,19 @@ pub(super) struct Path {
 }
 
 /// The paths of one speaker's beeps, most likely first. `times` are the detections' instants, in order; only those that
-/// `is_credible` says count.
+/// `is_credible` says count. The clocks of both ends may be `clock_error` apart.
 pub(super) fn paths(
     emissions: &[Emission],
     detections: &[Detection],
     times: &[RunTime],
+    clock_error: Nanos,
     is_credible: impl Fn(&Detection) -> bool,
 ) -> Vec<Path> {
     let mut free: Vec<usize> = (0..detections.len()).filter(|&d| is_credible(&detections[d])).collect();
     let mut found: Vec<Path> = Vec::new();
     while found.len() < MOST && !free.is_empty() {
-        let search = Search { emissions, detections, times, free: &free };
+        let delays = SEARCH.start - clock_error..SEARCH.end + clock_error;
+        let search = Search { emissions, detections, times, delays, free: &free };
         let Some(path) = search.path(found.is_empty()) else { break };
         let mut taken = vec![false; detections.len()];
         path.hits.iter().flatten().for_each(|&d| taken[d] = true);
@@ -70,6 +72,8 @@ struct Search<'a> {
     emissions: &'a [Emission],
     detections: &'a [Detection],
     times: &'a [RunTime],
+    /// Those that are looked for.
+    delays: Range<Nanos>,
     /// The detections that are still nobody's.
     free: &'a [usize],
 }
@@ -201,8 +205,8 @@ impl Search<'_> {
     /// The free detections that may be of an emission.
     fn candidates(&self, emission: usize) -> &[usize] {
         let at = self.emissions[emission].at;
-        let from = self.free.partition_point(|&d| self.times[d] < at + SEARCH.start);
-        let count = self.free[from..].partition_point(|&d| self.times[d] < at + SEARCH.end);
+        let from = self.free.partition_point(|&d| self.times[d] < at + self.delays.start);
+        let count = self.free[from..].partition_point(|&d| self.times[d] < at + self.delays.end);
         &self.free[from..from + count]
     }
 

@@ -50,8 +50,7 @@ pub struct HeardNow {
 impl Live {
     /// Listens for some codes of a coded family in sound at `rate`.
     pub fn new(rate: Rate, family: Family, codes: &[Code]) -> Self {
-        let templates: Vec<Vec<f32>> =
-            codes.iter().map(|&code| Waveform::new(family, code).template(rate).0).collect();
+        let templates: Vec<Vec<f32>> = codes.iter().map(|&code| Waveform::new(family, code).template(rate).0).collect();
         let decimated = |seconds: f64, decimation: usize| (seconds * rate.hz() / decimation as f64).ceil() as usize;
         // What is looked at for the first time, what may be greater behind it, and what was before it.
         let values = |decimation| 2 * decimated(LOOK_SECONDS, decimation) + decimated(ALONE_SECONDS, decimation);

@@ -1,6 +1,7 @@
 //! What a run's observations amount to.
 
 mod changes;
+pub mod chorus;
 mod delays;
 mod gaps;
 mod stack;

@@ -74,6 +74,21 @@ impl Programme {
         Self { waveform, code, emissions: schedule.emissions().collect() }
     }
 
+    /// The same voice, which sounds no beep yet.
+    pub fn silent(&self) -> Self {
+        Self { waveform: self.waveform.clone(), code: self.code, emissions: Vec::new() }
+    }
+
+    /// Lets it sound one more beep, not earlier than those that it has.
+    pub fn add(&mut self, emission: Emission) {
+        self.emissions.push(emission);
+    }
+
+    /// How long each beep sounds from its mark on.
+    pub fn after_mark(&self) -> Nanos {
+        self.waveform.after_mark()
+    }
+
     /// The speaker's code.
     pub fn code(&self) -> Code {
         self.code
