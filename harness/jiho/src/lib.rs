@@ -9,6 +9,7 @@ pub mod random_rooms;
 pub mod report;
 pub mod run;
 pub mod survey;
+mod svg;
 pub mod takes;
 pub mod tracking;
 pub mod verify;

@@ -133,6 +133,9 @@ macro_rules! gallery {
 
 gallery! {
     cascade: "cascade",
+    chorus_follow: "chorus-follow",
+    chorus_grid: "chorus-grid",
+    chorus_together: "chorus-together",
     first: "first",
     forward: "forward",
     mesh: "mesh",
@@ -163,6 +166,11 @@ fn a_mixed_room_in_real_time() {
 #[test]
 fn a_cascade_in_real_time() {
     on_loopback("cascade");
+}
+
+#[test]
+fn a_chorus_in_real_time() {
+    on_loopback("chorus-follow");
 }
 
 #[test]

@@ -124,6 +124,7 @@ impl LocalRecords {
                 self.mouth = clock.start;
                 Event::MouthOpened { clock: self.clock.sample_clock(clock), ssrc }
             }
+            Event::Sung { beep, at } => Event::Sung { beep, at: self.clock.by_stream(self.mouth, at) },
             Event::Sent(sent) => {
                 Event::Sent(SentPacket { captured: self.clock.by_stream(self.mouth, sent.captured), ..sent })
             }

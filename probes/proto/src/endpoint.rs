@@ -240,7 +240,7 @@ impl Endpoint {
 
     fn packet(&mut self, now: RunTime, from: SocketAddr, received: RunTime, data: &[u8]) {
         let Some(listener) = &mut self.listener else { return };
-        listener.play_while(|deadline| deadline < received, &mut self.out);
+        listener.play_while(|deadline| deadline < received, self.speaker.as_mut(), &mut self.out);
         match wire::classify(data) {
             wire::Kind::Flight => self.flight(now, from, data),
             wire::Kind::Rtp if self.roles.hears() && self.route.hear_from.contains(&from) => {
@@ -260,7 +260,7 @@ impl Endpoint {
 
     fn play_until(&mut self, now: RunTime) {
         if let Some(listener) = &mut self.listener {
-            listener.play_while(|deadline| deadline <= now, &mut self.out);
+            listener.play_while(|deadline| deadline <= now, self.speaker.as_mut(), &mut self.out);
         }
     }
 

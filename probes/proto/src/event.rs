@@ -44,6 +44,13 @@ pub enum Event {
         /// The stream's identifier in RTP.
         ssrc: u32,
     },
+    /// A beep left a mouth whose time was not planned: somebody sang it on what they heard.
+    Sung {
+        /// Which of the song's beeps.
+        beep: u32,
+        /// The instant of its mark, by the mouth's clock.
+        at: RunTime,
+    },
     /// A packet left a mouth.
     Sent(SentPacket),
     /// The endpoint dropped one of its own packets on purpose.

@@ -18,5 +18,6 @@ pub mod playout;
 pub mod records;
 pub mod sdp;
 pub mod seal;
+pub mod singer;
 pub mod speaker;
 pub mod wire;

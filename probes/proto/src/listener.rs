@@ -10,6 +10,7 @@ use crate::event::{Event, PlayoutAction};
 use crate::outbox::Outbox;
 use crate::playout::{Arrival, Period, PlayoutPolicy, Stream};
 use crate::seal::{Lock, Seal};
+use crate::speaker::Speaker;
 use crate::wire::rtp;
 
 /// What an ear decides at once unless its card has another period: 10 ms.
@@ -77,8 +78,13 @@ impl Listener {
         self.clock.time(self.next)
     }
 
-    /// Plays all periods whose deadlines `is_due` names.
-    pub(crate) fn play_while(&mut self, is_due: impl Fn(RunTime) -> bool, out: &mut Outbox) {
+    /// Plays all periods whose deadlines `is_due` names; whoever speaks at the same endpoint hears them.
+    pub(crate) fn play_while(
+        &mut self,
+        is_due: impl Fn(RunTime) -> bool,
+        mut speaker: Option<&mut Speaker>,
+        out: &mut Outbox,
+    ) {
         let clock = self.clock;
         while is_due(self.deadline()) {
             let period = Period { ear: &clock, first: self.next, deadline: self.deadline() };
@@ -87,6 +93,9 @@ impl Listener {
                 stream.mix(period, &mut self.period, out);
             }
             self.play_old_path(period, out);
+            if let Some(speaker) = &mut speaker {
+                speaker.hear(&clock, self.next, &self.period);
+            }
             out.ear(self.next, &self.period);
             self.next = self.next + self.period.len() as i64;
         }

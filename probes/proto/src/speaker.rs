@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use jiho_analysis::signal::Programme;
+use jiho_analysis::signal::{Emission, Programme};
 use jiho_analysis::units::{MediaTime, RunTime, SampleClock};
 
 use crate::card::SoundCard;
@@ -19,6 +19,16 @@ pub trait Mouth: Send {
     /// Writes the samples from `first` on, mono, −1 to 1. `clock` says at what instant each of them is captured.
     /// Is called for one stretch after the other, without gaps.
     fn fill(&mut self, clock: &SampleClock, first: MediaTime, out: &mut [f32]);
+
+    /// Takes what the same endpoint's ear plays from `first` on, by the ear's clock; for mouths that sing on what they
+    /// hear. Is called for one stretch after the other, beginning when the mouth opens.
+    fn hear(&mut self, _clock: &SampleClock, _first: MediaTime, _samples: &[f32]) {}
+
+    /// A beep that began in what was filled last, if its instant was not known before: one after the other, until there
+    /// is none.
+    fn sung(&mut self) -> Option<Emission> {
+        None
+    }
 }
 
 impl Mouth for Programme {
@@ -117,6 +127,11 @@ impl Speaker {
         self.clock
     }
 
+    /// Lets the mouth hear what the ear of the same endpoint plays.
+    pub(crate) fn hear(&mut self, ear: &SampleClock, first: MediaTime, samples: &[f32]) {
+        self.mouth.hear(ear, first, samples);
+    }
+
     /// When the next frame's last sample has been captured and its period is over.
     pub(crate) fn due(&self) -> RunTime {
         self.clock.time(self.card.handed_over(self.position() + FRAME_SAMPLES as i64))
@@ -150,6 +165,11 @@ impl Speaker {
     ) -> Result<(), SpeakError> {
         let media_time = self.position();
         self.mouth.fill(&self.clock, media_time, &mut self.frame);
+        while let Some(Emission { beep, at }) = self.mouth.sung() {
+            if !self.muted {
+                out.event(now, Event::Sung { beep, at });
+            }
+        }
         if self.muted {
             self.frames += 1;
             self.paused = true;

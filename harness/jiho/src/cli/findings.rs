@@ -5,7 +5,7 @@ use jiho_analysis::metrics::PairDelays;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::report::{breaks, changes, pairs, terminal, words};
+use crate::report::{breaks, changes, chorus_words, pairs, terminal, words};
 use crate::run::measure::{Findings, PairHeard};
 
 /// Fewer beeps of a pair than this give no interval worth the name.
@@ -48,6 +48,7 @@ pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[Strin
     };
     let found = words::findings(findings, lookahead_samples);
     text.push_str(&changes::text(findings));
+    text.push_str(&chorus_words::text(findings));
     text.push('\n');
     let broken = breaks::sentences(findings);
     let said = remarks.iter().chain(&found).chain(&broken).map(String::as_str);

@@ -2,6 +2,7 @@
 
 mod events;
 mod places;
+mod singing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -53,6 +54,7 @@ pub(super) fn check(
     check.playouts(&file, &root);
     check.seal(&file, &root);
     check.drop_probe(&mut file, &root);
+    check.singing(&mut file, &root);
 
     let folder = origin.parent().unwrap_or(Path::new(""));
     let mut links = check.links(&mut file, folder, &root.key("link"));
@@ -66,13 +68,14 @@ pub(super) fn check(
         .into_iter()
         .zip(codes.by_ref())
         .enumerate()
-        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, place, .. }, code))| Speaker {
+        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, place, sing, .. }, code))| Speaker {
             name,
             code,
             edge,
             link: check.link_name(link, &links, &root.key("speaker").index(n)),
             host: check.host_name(host, &hosts, &root.key("speaker").index(n)),
             place,
+            sing,
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
         .collect();
@@ -110,6 +113,7 @@ pub(super) fn check(
         audience: file.audience,
         relay: file.relay,
         promotion: file.promotion,
+        chorus: file.chorus,
         links,
         places: file.place,
         geography: file.geography,

@@ -14,6 +14,7 @@ use super::parts::{Media, Run, Signal};
 use super::playout::Playout;
 use super::roles::PromotionPart;
 use super::serving::{Architecture, RelayPart};
+use super::sing::{ChorusPart, Sing};
 use super::text::{Percent, duration};
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +52,7 @@ pub(super) struct File {
     #[serde(default, deserialize_with = "one_of::deserialize")]
     pub(super) promotion: PromotionPart,
     pub(super) drop_probe: Option<DropProbe>,
+    pub(super) chorus: Option<ChorusPart>,
 }
 
 /// One of the names is given.
@@ -154,6 +156,8 @@ pub(super) struct SpeakerEntry {
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
     pub(super) place: Option<String>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) sing: Option<Sing>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) playout: Option<Playout>,
 }

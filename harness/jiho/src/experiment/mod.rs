@@ -20,6 +20,7 @@ mod place;
 mod playout;
 mod roles;
 mod serving;
+mod sing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -40,6 +41,7 @@ pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, 
 pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
+pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 
 /// The commented experiment that a new user starts from.
@@ -64,6 +66,9 @@ pub struct Experiment {
     pub relay: RelayPart,
     /// How somebody comes from the audience to the stage.
     pub promotion: PromotionPart,
+    /// By what a chorus is graded; `None`: the speakers are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chorus: Option<ChorusPart>,
     /// By name. Every name that a participant gives is there.
     #[serde(rename = "link")]
     pub links: BTreeMap<String, Link>,
@@ -107,6 +112,9 @@ pub struct Speaker {
     /// A key of [`Experiment::places`]; `None`: nobody has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// How it sings in a chorus; `None`: it plays what was planned, by its host's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sing: Option<Sing>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }

@@ -482,6 +482,7 @@ prop_compose! {
             stage,
             audience,
             promotion: PromotionPart::default(),
+            chorus: None,
             events: Vec::new(),
             drop_probe: None,
             geography: Geography::default(),
@@ -493,6 +494,7 @@ prop_compose! {
                 link: link(index),
                 place: places.keys().next().cloned(),
                 host: hosts.keys().next().cloned(),
+                sing: None,
                 playout,
             }).collect(),
             listeners: (0..).zip(listeners).map(|(n, (index, playout))| Listener {
@@ -546,4 +548,43 @@ proptest! {
             prop_assert!(invalid.to_string().contains("file.toml"));
         }
     }
+}
+
+const TRIO: &str =
+    "[[speaker]]\nname = 'ana'\n[[speaker]]\nname = 'ben'\nsing.together = {}\n[[speaker]]\nname = 'cem'\n";
+
+#[test]
+fn who_sings_together_does_so_with_everybody_else_by_what_is_best_for_as_many() {
+    let experiment = parse(TRIO).unwrap();
+    let Some(Sing::Together(ben)) = &experiment.speakers[1].sing else { panic!() };
+    assert_eq!(ben.with, Some(vec!["ana".to_owned(), "cem".to_owned()]));
+    assert_eq!(ben.correction, Some(1.0 / 3.0));
+    assert_eq!(experiment.chorus, Some(ChorusPart::default()), "who sings is a chorus");
+    assert_eq!(parse(SMALLEST).unwrap().chorus, None);
+    assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
+}
+
+#[test]
+fn what_a_chorus_cannot_be_is_said_where_it_stands() {
+    for (text, line, says) in [
+        ("sing.follow.leader = 'bem'\n", 10, "no speaker named `bem`"),
+        ("sing.follow.leader = 'dan'\n", 10, "cannot sing on its own beat"),
+        ("sing.follow = {}\n", 10, "the key `leader` is missing"),
+        ("sing.grid.advance = '400ms'\n", 10, "more than half a beat"),
+        ("sing.together = { correction = 0.5 }\n", 10, "a correction of 0.5 towards 3 others"),
+        ("sing.together = { with = ['ana', 'ana'] }\n", 10, "one singer twice"),
+        ("[signal.voiced]\nperiod = '600ms'\nspread = '100ms'\ntogether = false\n", 10, "codes that sound together"),
+        ("[chorus]\nensemble_limit = '10ms'\n", 11, "less than the threshold before it"),
+    ] {
+        let period = if text.contains("signal") { "" } else { "[signal.voiced]\nperiod = '600ms'\nspread = '100ms'\n" };
+        let text = format!("{TRIO}[[speaker]]\nname = 'dan'\n{text}{period}");
+        let problem = parse(&text).unwrap_err().problems.swap_remove(0);
+        assert!(problem.message.contains(says), "{text}: {problem:?}");
+        assert_eq!(problem.spot.as_ref().map(|spot| spot.line), Some(line), "{text}: {problem:?}");
+    }
+    let follow = |who: &str, leader: &str| format!("[[speaker]]\nname = '{who}'\nsing.follow.leader = '{leader}'\n");
+    let circle = [follow("a", "b"), follow("b", "c"), follow("c", "a"), follow("d", "a")].concat();
+    let problems = parse(&circle).unwrap_err().problems;
+    assert_eq!(problems.len(), 3, "d follows a circle, and is in none: {problems:?}");
+    assert!(problems[0].message.contains("follows itself, through others"), "{problems:?}");
 }

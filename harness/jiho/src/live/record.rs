@@ -61,6 +61,7 @@ impl Record {
             codec,
             family,
             seal: None,
+            singing: None,
             late: Vec::new(),
             host: Some(Host::this(clock.started_unix_ns(), &[], 0)),
         };

@@ -129,6 +129,7 @@ async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> a
         name: sound.name.clone(),
         role: Role::Listener,
         programme: None,
+        sings: false,
         speaks_later: false,
         keyless: false,
         clock_error: START_ERROR,

@@ -85,7 +85,9 @@ impl EventRow {
             Event::Step(StepTaken { number, change, subject, step, detail }) => {
                 Self { change: *number, step: Some(*step), ..about(Kind::Change(*change), subject, detail.clone()) }
             }
-            Event::Sent(_) | Event::Dropped(_) | Event::Playout(_) | Event::Relayed(_) => return None,
+            Event::Sent(_) | Event::Sung { .. } | Event::Dropped(_) | Event::Playout(_) | Event::Relayed(_) => {
+                return None;
+            }
         })
     }
 }

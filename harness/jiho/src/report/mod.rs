@@ -7,6 +7,9 @@
 pub mod arrivals;
 pub mod breaks;
 pub mod changes;
+pub mod chorus;
+pub mod chorus_picture;
+pub mod chorus_words;
 pub mod delays;
 pub mod differences;
 pub mod drops;
@@ -47,6 +50,7 @@ pub fn median_text(distribution: &Distribution, digits: usize) -> String {
 mod tests {
     use super::arrivals::ArrivalRow;
     use super::breaks::BreakRow;
+    use super::chorus::{AsynchronyRow, BeatRow, CureRow, HoldRow};
     use super::delays::DelayRow;
     use super::differences::DifferenceRow;
     use super::emissions::EmissionRow;
@@ -116,6 +120,16 @@ mod tests {
                  lost_ns repeated_ns first_audio_ns steady_ns resolution_ns kind change subject speaker far_end \
                  delay_before_ns delay_after_ns steps_sum_ns unexplained_ns",
             ),
+            (
+                Table::<BeatRow>::columns(),
+                "run_id rep recorder role beat voices spread_ns first_voice last_voice first_onset_ns tempo_bpm",
+            ),
+            (
+                Table::<AsynchronyRow>::columns(),
+                "run_id rep recorder role voice other beats median_ms sd_ms predicted_ms cured_ms",
+            ),
+            (Table::<CureRow>::columns(), "run_id rep singer sings advance_ms cure_ms"),
+            (Table::<HoldRow>::columns(), "run_id rep singer other one_way_ms grade delay_impairment"),
             (
                 Table::<StackRow>::columns(),
                 "run_id rep change event subject side endpoint speaker order step node detail from_ns to_ns length_ns",

@@ -10,6 +10,7 @@ use jiho_proto::codec::CodecConfig;
 use serde::{Deserialize, Serialize};
 
 use super::seal::Sealed;
+use crate::run::chorus::Singing;
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -49,6 +50,9 @@ pub struct RunJson {
     /// End-to-end encryption, where there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Sealed>,
+    /// How the speakers sang together, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub singing: Option<Singing>,
     /// Speakers whose first beeps could not be sounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<Late>,

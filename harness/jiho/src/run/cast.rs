@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::signal::Programme;
+use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_proto::card::SoundCard;
 use jiho_proto::clock::{LocalClock, LocalMouth, LocalRecords};
@@ -15,19 +15,22 @@ use jiho_proto::link::{Jitter, Link};
 use jiho_proto::playout::PlayoutPolicy;
 use jiho_proto::records::Records;
 use jiho_proto::seal::{Passphrase, Seal};
+use jiho_proto::singer::{Singer, SingerConfig, Way};
 use jiho_proto::speaker::Mouth;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 use std::net::SocketAddr;
 
 use super::keeper::{Keep, Participant};
-use crate::experiment::{Application, Codec, Event, Experiment, Host, Occasion, Sealing, Sframe};
+use crate::experiment::{Application, Codec, Event, Experiment, Host, Occasion, Sealing, Sframe, Sing};
 
 /// Everybody opens their ears and mouths within this time: sound cards do not start in step, and packets of different
 /// speakers do not leave in step.
 const PHASES: Nanos = Nanos::from_millis(20);
-/// Tells the luck of a host's clock from that of its participant's link.
+/// Tells the luck of a host's clock from that of its participant's link …
 const CLOCK: u64 = 3;
+/// … and a singer's from both.
+const SINGER: u64 = 4;
 
 /// A participant before the room exists.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Member {
     role: Role,
     playout: PlayoutPolicy,
     programme: Option<Programme>,
+    /// In a chorus: how it sings its programme.
+    singer: Option<SingerConfig>,
     pub(crate) seal: Option<Seal>,
     ear: Keep,
     rng: Pcg32,
@@ -109,6 +114,9 @@ pub(super) fn members(experiment: &Experiment) -> Vec<Member> {
             let host = host.as_ref().and_then(|host| experiment.hosts.get(host));
             let seal = experiment.media.seal.as_ref().map(|sealing| seal(sealing, keyless));
             let drop_probe = drop_probe(experiment, name, member.programme.is_some());
+            let sing = experiment.speakers.get(index as usize).and_then(|speaker| speaker.sing.as_ref());
+            let luck = vec![experiment.run.seed.into(), index, SINGER];
+            member.singer = sing.zip(member.programme.clone()).map(|(sing, song)| singer(experiment, sing, song, luck));
             Member { place: Place::new(experiment, link, host, index), seal, ear, drop_probe, ..member }
         })
         .collect()
@@ -122,6 +130,34 @@ fn drop_probe(experiment: &Experiment, name: &str, speaks: bool) -> Option<DropP
     Some(probe.part(index, participants.len(), speaks, RunTime::START + experiment.run.warmup))
 }
 
+/// How somebody sings a song.
+fn singer(experiment: &Experiment, sing: &Sing, song: Programme, luck: Vec<u64>) -> SingerConfig {
+    let code = |name: &String| -> Option<Code> {
+        experiment.speakers.iter().find(|speaker| speaker.name == *name).map(|speaker| speaker.code)
+    };
+    let way = match sing {
+        Sing::Grid(_) => Way::Grid,
+        // Whom nobody knows nobody hears: checked experiments name speakers only.
+        Sing::Follow(part) => code(&part.leader).map_or(Way::Grid, |leader| Way::Follow { leader }),
+        Sing::Together(part) => {
+            let with = part.with.iter().flatten().filter_map(code);
+            Way::Together { correction: with.map(|code| (code, part.correction.unwrap_or_default())).collect() }
+        }
+    };
+    let Rhythm { family, period, .. } = Rhythm::from(&experiment.signal);
+    let sound = song.after_mark();
+    SingerConfig {
+        song,
+        family,
+        period,
+        until: RunTime::START + experiment.run.warmup + experiment.run.duration - sound,
+        way,
+        advance: sing.advance(),
+        motor_noise: sing.motor_noise(),
+        luck,
+    }
+}
+
 /// What the moderator commands, and when.
 pub(super) fn agenda(experiment: &Experiment) -> Vec<(RunTime, Action)> {
     let begin = RunTime::START + experiment.run.warmup;
@@ -132,8 +168,8 @@ impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
         let (name, rng) = (name.to_owned(), Pcg32::seed_from_u64(luck));
-        let (seal, ear, place, drop_probe) = (None, Keep::Recording, Place::default(), None);
-        Self { name, role, playout, programme, seal, ear, rng, place, drop_probe, comes: None, goes: None }
+        let (singer, seal, ear, place, drop_probe) = (None, None, Keep::Recording, Place::default(), None);
+        Self { name, role, playout, programme, singer, seal, ear, rng, place, drop_probe, comes: None, goes: None }
     }
 
     /// Somebody who drops some of its own packets on purpose.
@@ -147,6 +183,7 @@ impl Member {
             name: self.name.clone(),
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
+            sings: self.singer.is_some(),
             speaks_later: self.role == Role::Listener || self.comes.is_some(),
             keyless: self.seal == Some(Seal::Keyless),
             clock_error: self.place.clock.as_ref().map_or(Nanos::ZERO, LocalClock::bound),
@@ -184,13 +221,18 @@ impl Member {
     ) -> Result<Endpoint, EndpointError> {
         let Place { card_start, ref clock, .. } = self.place;
         let clock = clock.clone();
+        let singer = self.singer.take();
         let ear_phase = self.phase() + card_start;
         let mouth = self.programme.take().map(|programme| MouthConfig {
             ssrc: self.rng.next_u32(),
             first_sequence: (self.rng.next_u32() >> 16) as u16,
             first_timestamp: self.rng.next_u32(),
             phase: self.phase() + card_start,
-            mouth: mouth(programme, clock),
+            mouth: match singer {
+                // It counts by its card, and what it hears it hears by the same: its host's clock is not asked.
+                Some(singer) => Box::new(Singer::new(singer)),
+                None => mouth(programme, clock),
+            },
         });
         Endpoint::new(EndpointConfig {
             name: self.name,

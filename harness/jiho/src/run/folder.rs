@@ -135,6 +135,31 @@ impl Folder {
         self.0.join("gaps.csv")
     }
 
+    /// Beats of a chorus at ears.
+    pub fn chorus(&self) -> PathBuf {
+        self.0.join("chorus.csv")
+    }
+
+    /// Pairs of voices of a chorus at ears.
+    pub fn asynchrony(&self) -> PathBuf {
+        self.0.join("asynchrony.csv")
+    }
+
+    /// By how much singers would have to be ahead.
+    pub fn cure(&self) -> PathBuf {
+        self.0.join("cure.csv")
+    }
+
+    /// Whether pairs of singers could hold time.
+    pub fn holds(&self) -> PathBuf {
+        self.0.join("holds.csv")
+    }
+
+    /// A chorus as a picture.
+    pub fn chorus_picture(&self) -> PathBuf {
+        self.0.join("chorus.svg")
+    }
+
     /// The steps that silences are made of.
     pub fn stack(&self) -> PathBuf {
         self.0.join("stack.csv")

@@ -44,6 +44,8 @@ pub struct Participant {
     pub role: Role,
     /// What a speaker plays.
     pub programme: Option<(Code, Vec<Emission>)>,
+    /// It sings the programme on what it hears: when a beep was sung is told as it is sung.
+    pub sings: bool,
     /// Its mouth opens in the middle of the run because it is meant to: it joins late or is promoted. What was due
     /// before was not to be sounded, and is no flaw.
     pub speaks_later: bool,
@@ -392,7 +394,7 @@ impl Writer {
                 // What was due before could not be sounded.
                 if let Some((_, emissions)) = &desk.who.programme {
                     desk.sent = emissions.partition_point(|emission| emission.at < clock.start);
-                    if desk.sent > 0 && !desk.who.speaks_later {
+                    if desk.sent > 0 && !desk.who.speaks_later && !desk.who.sings {
                         self.kept.late.push(Late { name: desk.who.name.clone(), beeps: desk.sent });
                     }
                 }
@@ -402,6 +404,7 @@ impl Writer {
                 self.talkers.insert(ssrc, name);
             }
             Event::Sent(packet) => self.sent(who, &packet)?,
+            Event::Sung { beep, at } => self.sung(who, Emission { beep, at })?,
             Event::Playout(playout) => self.received(who, &playout)?,
             Event::Dropped(packet) => {
                 let row = DropRow::of(&self.run_id, &desk.who.name, &packet);
@@ -441,24 +444,39 @@ impl Writer {
             seal_bytes: Some(packet.seal_bytes),
         })?;
         let desk = &mut self.desks[who];
-        let (Some(mouth), Some((code, emissions))) = (desk.mouth, &desk.who.programme) else { return Ok(()) };
+        let (Some((_, emissions)), false) = (&desk.who.programme, desk.who.sings) else { return Ok(()) };
         let gone = emissions[desk.sent..].iter().take_while(|emission| emission.at <= packet.captured);
-        for emission in gone {
-            desk.sent += 1;
-            self.emissions.row(&EmissionRow {
-                run_id: self.run_id.clone(),
-                rep: 1,
-                speaker: desk.who.name.clone(),
-                beep: emission.beep,
-                code: *code,
-                planned_ns: emission.at.0,
-                // A virtual mouth renders a beep at its very instant, between samples if need be.
-                sent_ns: emission.at.0,
-                sent_error_ns: desk.who.clock_error.0,
-                media_time: mouth.first_sample_from(emission.at).0,
-            })?;
+        let gone: Vec<Emission> = gone.copied().collect();
+        desk.sent += gone.len();
+        // A virtual mouth renders a beep at its very instant, between samples if need be.
+        gone.into_iter().try_for_each(|emission| self.emission(who, emission, emission.at))
+    }
+
+    /// The song has the beat's plan.
+    fn sung(&mut self, who: usize, sung: Emission) -> anyhow::Result<()> {
+        let song = self.desks[who].who.programme.as_ref().map(|(_, emissions)| emissions);
+        let planned = song.and_then(|song| song.iter().find(|emission| emission.beep == sung.beep));
+        match planned {
+            Some(&planned) => self.emission(who, planned, sung.at),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// A beep that left a mouth.
+    fn emission(&mut self, who: usize, planned: Emission, sent: RunTime) -> anyhow::Result<()> {
+        let Desk { who: Participant { name, programme, clock_error, .. }, mouth, .. } = &self.desks[who];
+        let (Some(mouth), Some((code, _))) = (mouth, programme) else { return Ok(()) };
+        Ok(self.emissions.row(&EmissionRow {
+            run_id: self.run_id.clone(),
+            rep: 1,
+            speaker: name.clone(),
+            beep: planned.beep,
+            code: *code,
+            planned_ns: planned.at.0,
+            sent_ns: sent.0,
+            sent_error_ns: clock_error.0,
+            media_time: mouth.first_sample_from(sent).0,
+        })?)
     }
 
     fn dropped(&mut self, row: &DropRow) -> anyhow::Result<()> {
@@ -537,6 +555,7 @@ mod tests {
             name: "ana".to_owned(),
             role: Role::Speaker,
             programme: Some((Code::new(0).unwrap(), (0..5).map(beep).collect())),
+            sings: false,
             speaks_later: false,
             keyless: false,
             clock_error: Nanos::ZERO,

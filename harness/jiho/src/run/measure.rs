@@ -15,6 +15,7 @@ use jiho_proto::codec::CodecConfig;
 use rayon::prelude::*;
 
 use super::changes::{Changes, Stamps};
+use super::chorus::Chorus;
 use super::codec_bias::{BeepCoding, CodecBias};
 use super::folder::Folder;
 use super::gaps::Gaps;
@@ -42,6 +43,8 @@ pub struct Findings {
     pub recorders: Vec<RecorderHeard>,
     /// What changes of roles did, if the run has pilots.
     pub changes: Changes,
+    /// How the speakers sang together, if they did.
+    pub chorus: Option<Chorus>,
 }
 
 /// What a speaker sent.
@@ -53,6 +56,10 @@ pub struct SpeakerSent {
     pub code: Code,
     /// The beeps as they left the mouth.
     pub emissions: Vec<Emission>,
+    /// When each of them was planned.
+    pub planned: Vec<RunTime>,
+    /// Bound of the error of the clock that both are by.
+    pub clock_error: Nanos,
 }
 
 /// What was heard at one ear.
@@ -101,6 +108,14 @@ impl Findings {
     }
 }
 
+impl SpeakerSent {
+    /// Somebody who has not spoken yet.
+    fn new(name: &str, code: Code) -> Self {
+        let (emissions, planned, clock_error) = (Vec::new(), Vec::new(), Nanos::ZERO);
+        Self { name: name.to_owned(), code, emissions, planned, clock_error }
+    }
+}
+
 impl PairHeard {
     /// The median of a part of the beeps' ways, in ms.
     pub fn path_median_ms(&self, part: impl Fn(&FramePath) -> Nanos) -> Option<f64> {
@@ -140,6 +155,7 @@ pub fn measure(
     for (folder, time_line) in folders.iter().zip(&time_lines) {
         for (name, mut speaker) in self::speakers(&Table::read(&folder.emissions())?) {
             speaker.emissions.iter_mut().for_each(|emission| emission.at = emission.at + time_line.shift);
+            speaker.planned.iter_mut().for_each(|planned| *planned = *planned + time_line.shift);
             if speakers.insert(name.clone(), speaker).is_some() {
                 return Err(twice(folder, "a speaker", &name).into());
             }
@@ -204,7 +220,8 @@ pub fn measure(
         changes.explain(&speakers, recorder);
         changes.part(&speakers, recorder);
     }
-    Ok(Findings { run_id: run_id.to_owned(), rep: 1, family: listening.family, speakers, recorders, changes })
+    let (run_id, rep, chorus) = (run_id.to_owned(), 1, None);
+    Ok(Findings { run_id, rep, family: listening.family, speakers, recorders, changes, chorus })
 }
 
 fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {
@@ -228,11 +245,10 @@ fn one_code_each(speakers: &[SpeakerSent]) -> Result<(), UsageError> {
 fn speakers(rows: &[EmissionRow]) -> BTreeMap<String, SpeakerSent> {
     let mut by_name: BTreeMap<String, SpeakerSent> = BTreeMap::new();
     for row in rows {
-        by_name
-            .entry(row.speaker.clone())
-            .or_insert_with(|| SpeakerSent { name: row.speaker.clone(), code: row.code, emissions: Vec::new() })
-            .emissions
-            .push(Emission { beep: row.beep, at: RunTime(row.sent_ns) });
+        let speaker = by_name.entry(row.speaker.clone()).or_insert_with(|| SpeakerSent::new(&row.speaker, row.code));
+        speaker.emissions.push(Emission { beep: row.beep, at: RunTime(row.sent_ns) });
+        speaker.planned.push(RunTime(row.planned_ns));
+        speaker.clock_error = speaker.clock_error.max(Nanos(row.sent_error_ns));
     }
     by_name
 }
@@ -267,7 +283,6 @@ impl Sent<'_> {
         let family = self.listening.family;
         let clock = SampleClock { rate: heard.rate, ..sidecar.clock() };
         let (clock_error, samples) = (sidecar.start_error, heard.samples);
-        let recorder = Recorder { clock, clock_error, samples, codec_sd: Nanos::ZERO };
         let gaps = Gaps::of(sidecar, clock);
         let mut taken = vec![None; detections.len()];
         let mut pairs = Vec::new();
@@ -281,6 +296,8 @@ impl Sent<'_> {
             };
             let own: Vec<usize> = (0..detections.len()).filter(|&d| is_own(&detections[d])).collect();
             let of_speaker: Vec<Detection> = own.iter().map(|&d| detections[d]).collect();
+            let clock_error = clock_error + speaker.clock_error;
+            let recorder = Recorder { clock, clock_error, samples, codec_sd: Nanos::ZERO };
             let (observations, arrivals) =
                 arrivals::observe_through(&speaker.emissions, &coded.lags, &of_speaker, &recorder);
             for (&d, arrival) in own.iter().zip(arrivals) {
@@ -400,7 +417,7 @@ mod tests {
     use super::*;
 
     fn speaker(name: &str, code: u8) -> SpeakerSent {
-        SpeakerSent { name: name.to_owned(), code: Code::new(code).unwrap(), emissions: Vec::new() }
+        SpeakerSent::new(name, Code::new(code).unwrap())
     }
 
     #[test]

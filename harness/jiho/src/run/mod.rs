@@ -3,6 +3,7 @@
 
 pub(crate) mod cast;
 pub mod changes;
+pub mod chorus;
 pub mod codec_bias;
 pub mod folder;
 mod gaps;
@@ -31,7 +32,10 @@ use crate::experiment::{Experiment, Sealing};
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
-use crate::report::{arrivals, breaks, delays, gaps as gap_rows, pairs, stack, steps, track};
+use crate::report::{
+    arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps, track,
+};
+use chorus::{Chorus, Singing};
 use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept};
@@ -129,9 +133,10 @@ async fn run_until(
     run.write(&folder.run_json())?;
     let seconds = total.as_secs_f64() * experiment.recorded().count() as f64;
     let heard = |heard| progress.hearing(heard, seconds);
-    let findings = tokio::task::block_in_place(|| {
+    let mut findings = tokio::task::block_in_place(|| {
         measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)
     })?;
+    findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
     write_tables(&folder, &findings)?;
     Ok(Outcome { folder, run, findings })
 }
@@ -145,6 +150,14 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
     Table::write(&folder.steps(), steps::rows(findings))?;
+    if let Some(chorus) = &findings.chorus {
+        Table::write(&folder.chorus(), chorus_rows::beats(findings, chorus))?;
+        Table::write(&folder.asynchrony(), chorus_rows::asynchronies(findings, chorus))?;
+        Table::write(&folder.cure(), chorus_rows::cures(findings, chorus))?;
+        Table::write(&folder.holds(), chorus_rows::holds(findings, chorus))?;
+        let (path, picture) = (folder.chorus_picture(), chorus_picture::svg(findings, chorus));
+        std::fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if findings.family == Family::Pilot {
         Table::write(&folder.track(), track::rows(findings))?;
         Table::write(&folder.breaks(), breaks::rows(findings))?;
@@ -226,6 +239,7 @@ fn run_json(
         family: Some(Rhythm::from(&experiment.signal).family),
         seal: (experiment.media.seal.as_ref())
             .map(|Sealing::Sframe(_)| Sealed::sframe(kept.seals, kept.unopened.clone())),
+        singing: Singing::of(experiment),
         late: kept.late.clone(),
         host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
     }

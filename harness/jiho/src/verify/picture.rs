@@ -1,10 +1,11 @@
-//! The figures as a picture: an SVG file that stands alone, and is readable on light and on dark.
+//! The figures as a picture.
 
 use std::fmt::Write;
 
 use super::Figures;
 use super::calibration::{GOAL, LEVELS};
 use super::tables::{Curve, curves};
+use crate::svg::{self, escaped};
 
 const ROW: f64 = 17.0;
 const TOP: f64 = 62.0;
@@ -18,17 +19,14 @@ const SQUARE: f64 = 260.0;
 /// Room for what is said beside the curve.
 const LEAST_WIDTH: f64 = 840.0;
 
-/// Without variables, which many viewers of SVG do not know.
 const STYLE: &str = "
-  svg { font: 12px system-ui, sans-serif; }
-  text { fill: #1d2330; } .page { fill: #ffffff; } .grid { stroke: #dfe3ea; } .zero { stroke: #8a93a3; }
   .dot, .goal { fill: #1f6feb; } .bar, .curve { stroke: #1f6feb; }
-  .faint { fill: #6b7482; } .bad { fill: #d1242f; } .bad.bar { stroke: #d1242f; }
+  .bad { fill: #d1242f; } .bad.bar { stroke: #d1242f; }
   .goal { opacity: 0.2; } .bar { stroke-width: 3; stroke-opacity: 0.5; } .curve { fill: none; stroke-width: 1.5; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6e9ef; } .page { fill: #12161d; } .grid { stroke: #303744; } .zero { stroke: #8b94a5; }
     .dot, .goal { fill: #6cb2ff; } .bar, .curve { stroke: #6cb2ff; }
-    .faint { fill: #8b94a5; } .bad { fill: #ff7b72; } .bad.bar { stroke: #ff7b72; } }";
+    .bad { fill: #ff7b72; } .bad.bar { stroke: #ff7b72; }
+  }";
 
 /// Draws, by way and family, the median error with its spread, and how often stated intervals hold the truth.
 pub fn svg(figures: &[Figures]) -> String {
@@ -43,14 +41,11 @@ pub fn svg(figures: &[Figures]) -> String {
     let width = (LABELS + COLUMN * families.len() as f64 + 10.0).max(LEAST_WIDTH);
     let bottom = TOP + ROW * ways.len() as f64;
     let height = bottom + SQUARE + 130.0;
-    let mut svg = String::new();
+    let mut svg = svg::page("jiho verify", width, height, STYLE);
     // Writing to a string cannot fail.
     let _ = write!(
         svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
-         <title>jiho verify</title>\n<style>{STYLE}\n</style>\n\
-         <rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
-         <text x=\"10\" y=\"20\" font-size=\"15\" font-weight=\"600\">Measured less true delay, in µs</text>\n\
+        "<text x=\"10\" y=\"20\" font-size=\"15\" font-weight=\"600\">Measured less true delay, in µs</text>\n\
          <text x=\"10\" y=\"38\" class=\"faint\">dot: median; bar: two standard deviations to each side; right: share \
          of beeps heard; red: misses its goal</text>\n"
     );
@@ -180,10 +175,6 @@ fn words(curves: &[Curve]) -> Vec<String> {
         format!("{}: {}", curve.name, shares.join(", "))
     }));
     lines
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod bad_network;
+mod chorus;
 mod constant_links;
 mod drifting_clocks;
 mod drop_probe;

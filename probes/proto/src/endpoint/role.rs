@@ -332,7 +332,7 @@ impl Endpoint {
 
     fn decide_before(&mut self, now: RunTime) {
         if let Some(listener) = &mut self.listener {
-            listener.play_while(|deadline| deadline < now, &mut self.out);
+            listener.play_while(|deadline| deadline < now, self.speaker.as_mut(), &mut self.out);
         }
     }
 

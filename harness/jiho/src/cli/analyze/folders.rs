@@ -11,6 +11,7 @@ use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
 use crate::report::run_json::RunJson;
 use crate::run;
+use crate::run::chorus::Chorus;
 use crate::run::folder::Folder;
 use crate::run::measure::{Listening, measure};
 use crate::takes;
@@ -23,11 +24,12 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     let folders = args.paths.iter().map(|path| Folder::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let first = folders.first().context("no folder")?;
     let (listening, lookahead) = played(&folders)?;
-    let (mut remarks, mut keyless, mut partial) = (Vec::new(), Vec::new(), false);
+    let (mut remarks, mut keyless, mut partial, mut singing) = (Vec::new(), Vec::new(), false, None);
     for folder in folders.iter().filter(|folder| folder.run_json().is_file()) {
         let run = RunJson::read(&folder.run_json())?;
         remarks.extend(run.remarks());
         keyless.extend(run.keyless());
+        singing = singing.or(run.singing);
         if run.partial {
             let reasons: String = run.failures.iter().map(|reason| format!(": {reason}")).collect();
             remarks.push(format!("{} is partial: it ended before its time{reasons}.", folder.path().display()));
@@ -45,8 +47,9 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
         total += takes::seconds(wav).unwrap_or(0.0);
     }
     let bar = Bar::new();
-    let found = measure(&folders, &run_id, listening, &|seconds| bar.add("hearing", seconds, total))?;
+    let mut found = measure(&folders, &run_id, listening, &|seconds| bar.add("hearing", seconds, total))?;
     bar.clear();
+    found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
     run::write_tables(first, &found)?;
     match args.format {
         Format::Text => print(&format!(
