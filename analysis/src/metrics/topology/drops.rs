@@ -416,7 +416,7 @@ mod tests {
                         recorder: recorder.to_owned(),
                         captured: at + clock(speaker),
                         delay: Nanos::from_millis(80) + clock(recorder) - clock(speaker),
-                        sd: Nanos::ZERO,
+                        position: None,
                     });
                     if percent() < natural {
                         holes.push(hole(speaker, recorder, at + Nanos(i64::from(percent()) * 10_000_000)));

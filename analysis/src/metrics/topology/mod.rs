@@ -5,14 +5,29 @@
 //! instant is one of the speaker's clock, an instant *at the ear* one of the ear's, and what is compared is compared
 //! within one of them.
 
+mod additive;
+mod classes;
 pub mod drops;
+mod frames;
+mod holes;
+mod likelihoods;
+mod outcome;
+mod ranking;
+mod sealed;
+mod series;
+mod skew;
+mod wander;
 
 use serde::{Deserialize, Serialize};
 
 use super::Relation;
 use crate::arrivals::Role;
-use crate::units::{Nanos, RunTime};
+use crate::units::{MediaTime, Nanos, RunTime};
 use drops::Drop;
+
+pub use likelihoods::{Counts, CountsError};
+pub use outcome::{Outcome, outcomes};
+pub use ranking::{CONFIDENT, findings};
 
 /// All that is known of a room.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +38,8 @@ pub struct Observations {
     pub sightings: Vec<Sighting>,
     /// Where sound was missing, of each pair in order of time.
     pub holes: Vec<Hole>,
+    /// How clients came in, one each.
+    pub greetings: Vec<Greeting>,
     /// Packets that our own clients dropped on purpose.
     pub drops: Vec<Drop>,
     /// Which of our own clients sealed what they sent end to end, with a key that no server has.
@@ -49,8 +66,21 @@ pub struct Sighting {
     pub captured: RunTime,
     /// Mouth-to-ear delay: by the ear's clock when it was played, less `captured`. Offsets of clocks are in it.
     pub delay: Nanos,
-    /// Standard deviation of the delay.
-    pub sd: Nanos,
+    /// Where in the speaker's stream the captured instant is, at 48 kHz; `None` if the mouth was not ours.
+    pub position: Option<MediaTime>,
+}
+
+/// A client's coming: two stamps of its own clock around one of the server's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// Whose client.
+    pub client: String,
+    /// When it asked, by its own clock.
+    pub asked: RunTime,
+    /// When the server let it in, by the servers' clock.
+    pub admitted: RunTime,
+    /// When it heard so, by its own clock.
+    pub joined: RunTime,
 }
 
 /// A stretch in which a speaker's sound is missing at an ear, though the delay after it is as before.
@@ -87,13 +117,15 @@ pub enum Hypothesis {
 }
 
 impl Hypothesis {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Mesh, Self::Forward, Self::Mix, Self::Cascade, Self::DelayedForward, Self::DelayedMix];
+
     /// What may serve those who end there.
     pub const fn of(tier: Relation) -> &'static [Self] {
         match tier {
             Relation::Stage => &[Self::Mesh, Self::Forward, Self::Mix, Self::Cascade],
-            Relation::Audience => {
-                &[Self::Mesh, Self::Forward, Self::Mix, Self::Cascade, Self::DelayedForward, Self::DelayedMix]
-            }
+            Relation::Audience => &Self::ALL,
             Relation::Own => &[],
         }
     }
@@ -129,22 +161,76 @@ pub struct Evidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Whether the frames of several speakers begin together at an ear.
+    Frames,
     /// Whether delays are the sum of a speaker's and an ear's share.
     Additive,
+    /// Whether the audience's ears fall into groups, which the stage's servers make.
+    Servers,
     /// Whether the delays of several speakers move together at one ear.
     Wander,
     /// Whether several speakers' sound is missing at one ear at once.
     HolesAtEar,
     /// Whether one speaker's sound is missing at several ears at once.
     HolesOfSpeaker,
-    /// Whether the speed of one speaker's sound against another's is the same at all ears.
+    /// Whether one speaker's sound moves against another's at all ears alike.
     Skew,
-    /// Constants that are added to the delays of some ears.
+    /// How much more than the way takes is added to the audience's delays than to the stage's.
     Classes,
     /// That what was heard had been sealed end to end.
     Sealed,
     /// Who misses what our own client dropped.
     Drops,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Frames,
+        Self::Additive,
+        Self::Servers,
+        Self::Wander,
+        Self::HolesAtEar,
+        Self::HolesOfSpeaker,
+        Self::Skew,
+        Self::Classes,
+        Self::Sealed,
+        Self::Drops,
+    ];
+
+    /// As files call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::Additive => "additive",
+            Self::Servers => "servers",
+            Self::Wander => "wander",
+            Self::HolesAtEar => "holes_at_ear",
+            Self::HolesOfSpeaker => "holes_of_speaker",
+            Self::Skew => "skew",
+            Self::Classes => "classes",
+            Self::Sealed => "sealed",
+            Self::Drops => "drops",
+        }
+    }
+}
+
+impl Kind {
+    /// In a sentence.
+    pub const fn described(self) -> &'static str {
+        match self {
+            Self::Frames => "where frames begin",
+            Self::Additive => "how delays add up",
+            Self::Servers => "the audience's groups",
+            Self::Wander => "how delays move at one ear",
+            Self::HolesAtEar => "the holes at each ear",
+            Self::HolesOfSpeaker => "the holes of each speaker",
+            Self::Skew => "how voices move against each other",
+            Self::Classes => "what is added for the audience",
+            Self::Sealed => "the end-to-end encryption",
+            Self::Drops => "the drop probe",
+        }
+    }
 }
 
 /// What may be said about a tier.

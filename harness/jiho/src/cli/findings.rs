@@ -2,10 +2,11 @@
 
 use jiho_analysis::arrivals::{Observation, Reason};
 use jiho_analysis::metrics::PairDelays;
+use jiho_analysis::metrics::topology::Finding;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::report::{breaks, changes, chorus_words, pairs, terminal, words};
+use crate::report::{breaks, changes, chorus_words, pairs, terminal, topology, words};
 use crate::run::measure::{Findings, PairHeard};
 
 /// Fewer beeps of a pair than this give no interval worth the name.
@@ -36,7 +37,13 @@ fn is_doubtful(pair: &PairHeard) -> bool {
 }
 
 /// The delay matrix, and what was found in words; `remarks` are said before the rest.
-pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[String], keyless: &[String]) -> String {
+pub(super) fn text(
+    findings: &Findings,
+    architecture: &[Finding],
+    lookahead_samples: i64,
+    remarks: &[String],
+    keyless: &[String],
+) -> String {
     let mut text = terminal::matrix(findings);
     let verdict = match verdict(findings, keyless) {
         Exit::Inconclusive => {
@@ -51,7 +58,8 @@ pub(super) fn text(findings: &Findings, lookahead_samples: i64, remarks: &[Strin
     text.push_str(&chorus_words::text(findings));
     text.push('\n');
     let broken = breaks::sentences(findings);
-    let said = remarks.iter().chain(&found).chain(&broken).map(String::as_str);
+    let served = topology::sentences(architecture);
+    let said = remarks.iter().chain(&found).chain(&broken).chain(&served).map(String::as_str);
     for sentence in said.chain(verdict) {
         text.push_str(sentence);
         text.push('\n');

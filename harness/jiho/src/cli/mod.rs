@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod described;
 mod device;
+mod explain;
 mod findings;
 mod hear;
 mod init;
@@ -60,6 +61,7 @@ enum Verb {
     Join(join::Args),
     Room(moderate::Args),
     Analyze(analyze::Args),
+    Explain(explain::Args),
     Track(track::Args),
     Align(align::Args),
     Signal(signal::Args),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Join(args) => join::run(args),
         Verb::Room(args) => moderate::run(args),
         Verb::Analyze(args) => analyze::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),

@@ -108,7 +108,7 @@ pub(super) fn text(outcome: &Outcome, experiment: &Experiment) -> String {
     let lookahead = run::codec(&experiment.media.codec).delay();
     format!(
         "{}\nAll files are in {}: delays.csv has every beep, pairs.csv the matrix, ear-*.wav what was heard.\n",
-        findings::text(&outcome.findings, lookahead, &remarks, &outcome.run.keyless()),
+        findings::text(&outcome.findings, &outcome.architecture, lookahead, &remarks, &outcome.run.keyless()),
         outcome.folder.path().display()
     )
 }

@@ -13,28 +13,28 @@ use crate::run::measure::Findings;
 /// A break in a pilot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BreakRow {
-    run_id: Option<String>,
-    rep: Option<u32>,
-    recorder: String,
-    speaker: Option<String>,
-    code: Code,
-    kind: BreakKind,
+    pub(crate) run_id: Option<String>,
+    pub(crate) rep: Option<u32>,
+    pub(crate) recorder: String,
+    pub(crate) speaker: Option<String>,
+    pub(crate) code: Code,
+    pub(crate) kind: BreakKind,
     /// Since the run's start; in anybody's recordings since their own start.
-    last_before_ns: i64,
-    first_after_ns: i64,
-    silence_ns: i64,
-    lost_ns: i64,
-    step_ns: i64,
-    closure_ns: i64,
+    pub(crate) last_before_ns: i64,
+    pub(crate) first_after_ns: i64,
+    pub(crate) silence_ns: i64,
+    pub(crate) lost_ns: i64,
+    pub(crate) step_ns: i64,
+    pub(crate) closure_ns: i64,
     /// Bound of the error of `silence_ns` and `lost_ns`.
-    edge_error_ns: i64,
-    lag_before_ns: i64,
-    lag_after_ns: i64,
-    delay_before_ns: Option<i64>,
-    delay_after_ns: Option<i64>,
-    steps: u32,
-    slope_percent: Option<f64>,
-    filled_db: Option<f64>,
+    pub(crate) edge_error_ns: i64,
+    pub(crate) lag_before_ns: i64,
+    pub(crate) lag_after_ns: i64,
+    pub(crate) delay_before_ns: Option<i64>,
+    pub(crate) delay_after_ns: Option<i64>,
+    pub(crate) steps: u32,
+    pub(crate) slope_percent: Option<f64>,
+    pub(crate) filled_db: Option<f64>,
 }
 
 impl BreakRow {

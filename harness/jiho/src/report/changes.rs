@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use jiho_analysis::metrics::{Gap, GapKind, Piece, RoleChange, Side, Stack};
+use jiho_analysis::metrics::{Gap, GapKind, RoleChange, Side, Stack};
 use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::units::Nanos;
 
@@ -162,14 +162,18 @@ fn drawn(gap: &Gap, stack: &Stack) -> String {
     for piece in &stack.pieces {
         let (from, to) = (column(piece.from - start).min(BAR - 1), column(piece.to - start));
         let bar = format!("{}{}", " ".repeat(from), "█".repeat(to.saturating_sub(from).max(1)));
-        let _ = writeln!(text, "    {:>8.1} ms  {bar:<BAR$}  {}", piece.length().as_millis_f64(), label(piece));
+        let _ = writeln!(
+            text,
+            "    {:>8.1} ms  {bar:<BAR$}  {}",
+            piece.length().as_millis_f64(),
+            label(piece.step, &piece.node, &piece.detail)
+        );
     }
     text
 }
 
 /// What a piece's time goes by with.
-fn label(piece: &Piece) -> String {
-    let Piece { step, node, detail, .. } = piece;
+pub(super) fn label(step: Step, node: &str, detail: &str) -> String {
     let what = match step {
         Step::Asked => "until it is asked for",
         Step::Commanded => "command on its way",
@@ -200,6 +204,7 @@ fn label(piece: &Piece) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiho_analysis::metrics::Piece;
     use jiho_analysis::units::RunTime;
 
     use super::*;

@@ -10,24 +10,24 @@ use crate::run::measure::Findings;
 /// One beep at one recorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DelayRow {
-    run_id: String,
-    rep: u32,
-    speaker: String,
-    recorder: String,
-    relation: Relation,
-    beep: u32,
-    status: Status,
-    reason: Option<Reason>,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) speaker: String,
+    pub(crate) recorder: String,
+    pub(crate) relation: Relation,
+    pub(crate) beep: u32,
+    pub(crate) status: Status,
+    pub(crate) reason: Option<Reason>,
     /// Mouth-to-ear delay, and its 95 % interval.
-    delay_ns: Option<i64>,
-    low_ns: Option<i64>,
-    high_ns: Option<i64>,
+    pub(crate) delay_ns: Option<i64>,
+    pub(crate) low_ns: Option<i64>,
+    pub(crate) high_ns: Option<i64>,
     /// Of the packet that carries the beep's start: from the capture of its last sample to its arrival at the ear.
-    network_ns: Option<i64>,
+    pub(crate) network_ns: Option<i64>,
     /// Of the same packet: its wait in the ear's jitter buffer.
-    buffer_ns: Option<i64>,
+    pub(crate) buffer_ns: Option<i64>,
     /// How Opus coded the packets that carry the beep.
-    codec_mode: Option<BeepCoding>,
+    pub(crate) codec_mode: Option<BeepCoding>,
 }
 
 /// All rows, by recorder, speaker and beep.

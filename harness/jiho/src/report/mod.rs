@@ -15,6 +15,7 @@ pub mod differences;
 pub mod drops;
 pub mod emissions;
 pub mod events;
+pub mod explain;
 pub mod gaps;
 pub mod packets;
 pub mod pairs;
@@ -26,6 +27,7 @@ pub mod steps;
 pub mod survey;
 pub mod table;
 pub mod terminal;
+pub mod topology;
 pub mod track;
 pub mod words;
 
@@ -61,6 +63,7 @@ mod tests {
     use super::steps::StepRow;
     use super::survey::SurveyRow;
     use super::table::Table;
+    use super::topology::TopologyRow;
     use super::track::TrackRow;
 
     /// Others read these files: columns are appended, and neither renamed nor moved.
@@ -135,6 +138,9 @@ mod tests {
                 "run_id rep change event subject side endpoint speaker order step node detail from_ns to_ns length_ns",
             ),
         ];
+        let tables = tables
+            .into_iter()
+            .chain([(Table::<TopologyRow>::columns(), "run_id rep tier hypothesis log_odds evidence verdict")]);
         let formats = include_str!("../../../../docs/formats.md");
         for (columns, documented) in tables {
             assert_eq!(columns.join(" "), documented);

@@ -9,24 +9,24 @@ use crate::run::measure::Findings;
 /// A step between the old path's last sample and the new path's first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackRow {
-    run_id: String,
-    rep: u32,
-    change: Option<u32>,
-    event: Change,
-    subject: String,
-    side: Side,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) change: Option<u32>,
+    pub(crate) event: Change,
+    pub(crate) subject: String,
+    pub(crate) side: Side,
     /// Whose ear.
-    endpoint: String,
-    speaker: String,
+    pub(crate) endpoint: String,
+    pub(crate) speaker: String,
     /// From 1.
-    order: usize,
+    pub(crate) order: usize,
     /// What it ends with, by whose stamp.
-    step: Step,
-    node: String,
-    detail: String,
-    from_ns: i64,
-    to_ns: i64,
-    length_ns: i64,
+    pub(crate) step: Step,
+    pub(crate) node: String,
+    pub(crate) detail: String,
+    pub(crate) from_ns: i64,
+    pub(crate) to_ns: i64,
+    pub(crate) length_ns: i64,
 }
 
 /// All rows: those of a gap in order of time, the gaps as in `gaps.csv`.

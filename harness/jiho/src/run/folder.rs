@@ -165,6 +165,11 @@ impl Folder {
         self.0.join("stack.csv")
     }
 
+    /// Who may have served stage and audience.
+    pub fn topology(&self) -> PathBuf {
+        self.0.join("topology.csv")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")

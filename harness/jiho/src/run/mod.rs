@@ -12,6 +12,7 @@ pub mod interrupt;
 pub mod keeper;
 mod loopback;
 pub mod measure;
+pub mod observations;
 pub mod paths;
 pub mod pilots;
 mod relays;
@@ -23,6 +24,7 @@ pub mod unrecorded;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use jiho_analysis::metrics::topology;
 use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
@@ -33,7 +35,8 @@ use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{
-    arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps, track,
+    arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps,
+    topology as topology_rows, track,
 };
 use chorus::{Chorus, Singing};
 use folder::Folder;
@@ -79,6 +82,8 @@ pub struct Outcome {
     pub run: RunJson,
     /// What it amounts to.
     pub findings: Findings,
+    /// Who served stage and audience, as far as sound tells.
+    pub architecture: Vec<topology::Finding>,
 }
 
 /// Runs an experiment; `given` is its file's text and `out` the folder to make.
@@ -137,15 +142,15 @@ async fn run_until(
         measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)
     })?;
     findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
-    write_tables(&folder, &findings)?;
-    Ok(Outcome { folder, run, findings })
+    let architecture = write_tables(&folder, &findings)?;
+    Ok(Outcome { folder, run, findings, architecture })
 }
 
-/// Writes the tables of what was found.
+/// Writes the tables of what was found, and from these alone what can be said about who served the room.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> {
+pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<Vec<topology::Finding>> {
     Table::write(&folder.arrivals(), arrivals::of_run(findings))?;
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
@@ -164,7 +169,17 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
         Table::write(&folder.gaps(), gap_rows::rows(findings))?;
         Table::write(&folder.stack(), stack::rows(findings))?;
     }
-    Ok(())
+    let architecture = architecture(folder)?;
+    Table::write(&folder.topology(), topology_rows::rows(&findings.run_id, findings.rep, &architecture))?;
+    Ok(architecture)
+}
+
+/// Who served stage and audience, as far as a folder's tables tell.
+///
+/// # Errors
+/// A table is missing or damaged.
+pub fn architecture(folder: &Folder) -> anyhow::Result<Vec<topology::Finding>> {
+    Ok(topology::findings(&observations::read(folder)?, &topology::Counts::standard()?))
 }
 
 /// What an experiment's recordings are listened to for.

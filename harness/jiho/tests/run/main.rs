@@ -26,6 +26,7 @@ mod sealed;
 mod skip;
 mod steered;
 mod time_signal;
+mod topology;
 mod truth;
 mod unrecorded;
 mod wrong_input;

@@ -50,11 +50,11 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     let mut found = measure(&folders, &run_id, listening, &|seconds| bar.add("hearing", seconds, total))?;
     bar.clear();
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
-    run::write_tables(first, &found)?;
+    let architecture = run::write_tables(first, &found)?;
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",
-            findings::text(&found, lookahead, &remarks, &keyless),
+            findings::text(&found, &architecture, lookahead, &remarks, &keyless),
             first.path().display()
         ))?,
         Format::Json => {

@@ -1,0 +1,58 @@
+//! Who served stage and audience: what is named, what was ruled out and by what, what is open and what would decide.
+
+use jiho_analysis::metrics::topology::{CONFIDENT, Evidence, Finding, Hypothesis, Ranked, Verdict};
+
+use super::listed;
+use crate::report::topology::{described, odds, percent, tier_name};
+
+pub(super) fn paragraphs(findings: &[Finding]) -> Vec<String> {
+    findings.iter().flat_map(tier).collect()
+}
+
+fn tier(finding: &Finding) -> Vec<String> {
+    let name = tier_name(finding.tier);
+    let Some(first) = finding.ranking.first() else { return Vec::new() };
+    let mut said = Vec::new();
+    let verdict = match finding.verdict {
+        Verdict::Named => {
+            format!("- The {name} was served by {}: {}.", described(first.hypothesis), odds(first.log_odds))
+        }
+        Verdict::Undecided => {
+            let open: Vec<String> =
+                open(finding).map(|r| format!("{} ({})", described(r.hypothesis), percent(r.log_odds))).collect();
+            format!("- Who served the {name} is undecided: {}.", listed(&open))
+        }
+    };
+    let grounds: Vec<&str> = grounds(finding, first.hypothesis).map(|e| e.sentence.as_str()).collect();
+    said.push(if grounds.is_empty() { verdict } else { format!("{verdict} {}", grounds.join(" ")) });
+    let out: Vec<String> = finding
+        .ranking
+        .iter()
+        .filter(|ranked| ranked.log_odds <= -CONFIDENT)
+        .map(|ranked| format!("{} by {}", described(ranked.hypothesis), against(finding, ranked, first)))
+        .collect();
+    if !out.is_empty() {
+        said.push(format!("- Ruled out for the {name}: {}.", listed(&out)));
+    }
+    if let Some(would) = &finding.would_decide {
+        said.push(format!("- What would decide it: {would}"));
+    }
+    said
+}
+
+fn open(finding: &Finding) -> impl Iterator<Item = &Ranked> {
+    finding.ranking.iter().filter(|ranked| ranked.log_odds > -CONFIDENT)
+}
+
+/// What speaks for a hypothesis against any other.
+fn grounds(finding: &Finding, hypothesis: Hypothesis) -> impl Iterator<Item = &Evidence> {
+    let others = move || finding.ranking.iter().map(|ranked| ranked.hypothesis).filter(move |h| *h != hypothesis);
+    finding.evidence.iter().filter(move |e| others().any(|other| e.speaks(hypothesis, other)))
+}
+
+/// The kind of evidence that speaks most against one hypothesis and for another.
+fn against(finding: &Finding, ruled_out: &Ranked, first: &Ranked) -> &'static str {
+    let weight = |e: &&Evidence| e.of(first.hypothesis) - e.of(ruled_out.hypothesis);
+    let most = finding.evidence.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)));
+    most.map_or("nothing", |evidence| evidence.kind.described())
+}

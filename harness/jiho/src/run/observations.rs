@@ -1,0 +1,116 @@
+//! What a run's tables say about who served the room.
+//!
+//! Only tables are read, and of them only what an ear heard and what a client of ours did itself: never the experiment,
+//! `run.json`, what a server called a stream, or whose packets came to an ear.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiho_analysis::arrivals::{Role, Status};
+use jiho_analysis::metrics::Relation;
+use jiho_analysis::metrics::topology::{Ear, Greeting, Hole, Observations, Sighting};
+use jiho_analysis::roles::{Change, Step};
+use jiho_analysis::track::BreakKind;
+use jiho_analysis::units::{MediaTime, Nanos, RunTime};
+
+use super::folder::Folder;
+use crate::report::breaks::BreakRow;
+use crate::report::delays::DelayRow;
+use crate::report::drops::DropRow;
+use crate::report::emissions::EmissionRow;
+use crate::report::events::{EventRow, Kind};
+use crate::report::packets::{PacketRow, Tap};
+use crate::report::table::{Table, TableError};
+
+/// A delay that changes by less over a hole is as before.
+const SAME_DELAY: Nanos = Nanos::from_millis(1);
+/// Less is no hole: a decoder's seam.
+const SHORTEST: Nanos = Nanos::from_millis(6);
+
+/// Reads the tables of a run's folder. `delays.csv` and `emissions.csv` have to be there; what others would say is not
+/// known without them.
+///
+/// # Errors
+/// A table is missing or damaged.
+pub fn read(folder: &Folder) -> Result<Observations, TableError> {
+    let emissions = Table::<EmissionRow>::read(&folder.emissions())?;
+    let delays = Table::<DelayRow>::read(&folder.delays())?;
+    let breaks = if_there::<BreakRow>(&folder.breaks())?;
+    let events = if_there::<EventRow>(&folder.events())?;
+    let packets = if_there::<PacketRow>(&folder.packets())?;
+    let ears = ears(&delays);
+    Ok(Observations {
+        sightings: sightings(&emissions, &delays),
+        holes: breaks.iter().filter_map(hole).collect(),
+        greetings: ears.iter().filter_map(|ear| greeting(&ear.name, &events)).collect(),
+        ears,
+        drops: if_there::<DropRow>(&folder.drops())?.iter().map(DropRow::observed).collect(),
+        sealed: sealed(&packets),
+    })
+}
+
+fn if_there<R: serde::Serialize + serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<R>, TableError> {
+    if path.is_file() { Table::read(path) } else { Ok(Vec::new()) }
+}
+
+/// Everybody who heard as one of stage and audience throughout: whose role changed heard by two ways.
+fn ears(delays: &[DelayRow]) -> Vec<Ear> {
+    let mut roles: BTreeMap<&str, BTreeSet<Role>> = BTreeMap::new();
+    for row in delays {
+        let role = match row.relation {
+            Relation::Stage => Role::Speaker,
+            Relation::Audience => Role::Listener,
+            Relation::Own => continue,
+        };
+        roles.entry(&row.recorder).or_default().insert(role);
+    }
+    let only = |roles: &BTreeSet<Role>| roles.first().copied().filter(|_| roles.len() == 1);
+    roles.iter().filter_map(|(name, roles)| Some(Ear { name: (*name).to_owned(), role: only(roles)? })).collect()
+}
+
+fn sightings(emissions: &[EmissionRow], delays: &[DelayRow]) -> Vec<Sighting> {
+    let sent: BTreeMap<(&str, u32), &EmissionRow> =
+        emissions.iter().map(|row| ((row.speaker.as_str(), row.beep), row)).collect();
+    let sighting = |row: &DelayRow| {
+        let emission = sent.get(&(row.speaker.as_str(), row.beep))?;
+        let delay = row.delay_ns.filter(|_| matches!(row.status, Status::Heard | Status::Weak))?;
+        Some(Sighting {
+            speaker: row.speaker.clone(),
+            recorder: row.recorder.clone(),
+            captured: RunTime(emission.sent_ns),
+            delay: Nanos(delay),
+            position: Some(MediaTime(emission.media_time)),
+        })
+    };
+    delays.iter().filter_map(sighting).collect()
+}
+
+fn hole(row: &BreakRow) -> Option<Hole> {
+    let is_loss = matches!(row.kind, BreakKind::LossConcealed | BreakKind::LossUnconcealed | BreakKind::Silence);
+    let (at, length) = (RunTime(row.last_before_ns), Nanos(row.silence_ns));
+    (is_loss && Nanos(row.step_ns).abs() < SAME_DELAY && length >= SHORTEST).then_some(())?;
+    Some(Hole {
+        speaker: row.speaker.clone()?,
+        recorder: row.recorder.clone(),
+        at,
+        captured: at + -Nanos(row.delay_before_ns?),
+        length,
+    })
+}
+
+/// When a client asked to come in, was let in, and heard so.
+fn greeting(client: &str, events: &[EventRow]) -> Option<Greeting> {
+    let own = |wanted: &dyn Fn(&EventRow) -> bool| {
+        events.iter().find(|row| row.node == client && wanted(row)).map(|row| RunTime(row.at_ns))
+    };
+    let asked = own(&|row| row.event.change() == Some(Change::Join) && row.step == Some(Step::Asked))?;
+    let joined = own(&|row| row.event == Kind::Joined)?;
+    let admitted = events.iter().find(|row| row.event == Kind::Admitted && row.subject == client)?;
+    Some(Greeting { client: client.to_owned(), asked, admitted: RunTime(admitted.at_ns), joined })
+}
+
+/// Who sealed what they sent.
+fn sealed(packets: &[PacketRow]) -> Vec<String> {
+    let sealed = packets.iter().filter(|row| row.tap == Tap::Sent && row.seal_bytes.is_some_and(|bytes| bytes > 0));
+    let names: BTreeSet<&str> = sealed.map(|row| row.endpoint.as_str()).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
