@@ -169,11 +169,6 @@ fn a_cascade_in_real_time() {
 }
 
 #[test]
-fn a_chorus_in_real_time() {
-    on_loopback("chorus-follow");
-}
-
-#[test]
 fn a_promotion_in_real_time() {
     on_loopback("promotion-webrtc-dtls12");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::room::{Ran, run, simulated};
+use crate::skip::skip;
 use crate::truth::{constant_delay_ns, mouth_start_ns};
 
 type Row = BTreeMap<String, String>;
@@ -310,10 +311,18 @@ fn over_loopback_a_follower_sings_on_what_it_hears() {
          [[speaker]]\nname = 'ana'\nsing.grid = {{}}\n[[speaker]]\nname = 'ben'\nsing.follow.leader = 'ana'\n\
          [[listener]]\nname = 'lena'\n"
     );
-    let ran = run(&text, &["--on", "loopback"]);
-    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    for row in rows(&ran, "asynchrony.csv") {
-        let off = number(&row, "median_ms") - number(&row, "predicted_ms");
-        assert!(number(&row, "beats") >= 8.0 && off.abs() < 2.0, "{row:?}");
+    for _ in 0..3 {
+        let ran = run(&text, &["--on", "loopback"]);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        // A machine that stood still for longer than the buffer holds has changed all delays amid the song.
+        if !ran.steps().is_empty() {
+            continue;
+        }
+        for row in rows(&ran, "asynchrony.csv") {
+            let off = number(&row, "median_ms") - number(&row, "predicted_ms");
+            assert!(number(&row, "beats") >= 8.0 && off.abs() < 2.0, "{row:?}");
+        }
+        return;
     }
+    skip("this machine stood still in each of three runs");
 }

@@ -6,10 +6,8 @@ use jiho_analysis::hear::{HeardNow, Live};
 use jiho_analysis::signal::{Code, Emission, Family};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 
+use super::place::{self, Recent};
 use crate::codec::RATE;
-
-/// So many beats in a row that fit nowhere near where somebody was: their rhythm says where in the song they are.
-const LOST: usize = 3;
 
 /// A beat that was heard.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,8 +36,7 @@ pub(super) struct Ear {
 struct Voice {
     /// In order of the song.
     beats: Vec<Beat>,
-    /// Beats in a row that did not fit.
-    strays: Vec<RunTime>,
+    recent: Recent,
 }
 
 impl Ear {
@@ -87,29 +84,25 @@ impl Beat {
 impl Voice {
     fn take(&mut self, at: RunTime, known: RunTime, score: f64, song: &[Emission], own: Nanos, period: Nanos) {
         let quarter = Nanos(period.0 / 4);
-        let index = match self.beats.last() {
+        let near = match self.beats.last() {
             // A voice changes its lateness little from beat to beat.
             Some(last) => {
                 let due = at - last.lateness;
-                let next = song.partition_point(|beat| beat.at < due);
-                let near = next.saturating_sub(1)..(next + 1).min(song.len());
-                near.min_by_key(|&n| (song[n].at - due).abs()).filter(|&n| (song[n].at - due).abs() <= quarter)
+                place::nearest(song, due).filter(|&n| (song[n].at - due).abs() <= quarter)
             }
             // Who was not heard before sang what they themselves did sing last: sound takes its time.
             None => song.partition_point(|beat| beat.at + own <= at + quarter).checked_sub(1),
         };
-        let Some(index) = index else {
-            self.strays.push(at);
-            if let [.., last] = self.strays[..]
-                && self.strays.len() >= LOST
-                && let Some(index) = by_rhythm(&self.strays, song, period)
-            {
-                let lateness = last - song[index].at;
-                *self = Self { beats: vec![Beat { index, lateness, known, score }], strays: Vec::new() };
+        let index = match self.recent.take(at, near, song, period) {
+            Some(elsewhere) => {
+                self.beats.clear();
+                elsewhere
             }
-            return;
+            None => match near {
+                Some(index) => index,
+                None => return,
+            },
         };
-        self.strays.clear();
         let beat = Beat { index, lateness: at - song[index].at, known, score };
         match self.beats.iter().rposition(|other| other.index <= index) {
             // Echoes and shadows are less alike.
@@ -127,21 +120,6 @@ impl Voice {
     }
 }
 
-/// Which beat the last of some is whose instants are known, by the rhythm alone: where they are all as late as each
-/// other.
-fn by_rhythm(heard: &[RunTime], song: &[Emission], period: Nanos) -> Option<usize> {
-    let (&last, before) = heard.split_last()?;
-    let reach = Nanos(2 * period.0);
-    let from = song.partition_point(|beat| beat.at < last - reach);
-    let to = song.partition_point(|beat| beat.at <= last + reach);
-    let unlike = |index: usize| -> i64 {
-        let lateness = last - song[index].at;
-        let nearest = |at: RunTime| song.iter().map(|beat| (beat.at + lateness - at).abs().0).min().unwrap_or_default();
-        before.iter().map(|&at| nearest(at)).sum()
-    };
-    (from..to).min_by_key(|&index| unlike(index))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,10 +127,10 @@ mod tests {
     const MS: fn(i64) -> Nanos = Nanos::from_millis;
     const PERIOD: Nanos = Nanos::from_millis(600);
 
-    /// Ten beats, of which the rhythm moves some.
+    /// Beats of which the rhythm moves some.
     fn song() -> Vec<Emission> {
-        let rhythm = [0, 90, 20, 100, 60, 10, 80, 30, 70, 40];
-        let beats = (0u32..).zip(rhythm);
+        let rhythm = [0, 90, 20, 100, 60, 10, 80, 30, 70, 40, 115, 5, 55, 25, 95, 35, 110, 15, 65, 85, 2, 50, 105, 45];
+        let beats = (0u32..40).zip(rhythm.into_iter().cycle());
         beats.map(|(beep, ms)| Emission { beep, at: RunTime::START + MS(600 * i64::from(beep) + ms) }).collect()
     }
 
@@ -182,12 +160,25 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_nowhere_is_nobodys_until_it_goes_on() {
+    fn what_fits_nowhere_is_nobodys() {
         assert_eq!(heard(&[(0, 70), (1, 300), (2, 71)], Nanos::ZERO), [(0, 70), (2, 71)]);
-        // After three in a row it is where their rhythm says, however far that is from where it was.
-        for late_ms in [300, -250, 900] {
-            let gone = heard(&[(2, 70), (3, late_ms), (4, late_ms + 9), (5, late_ms), (6, late_ms)], Nanos::ZERO);
-            assert_eq!(gone, [(5, late_ms), (6, late_ms)]);
+    }
+
+    #[test]
+    fn who_has_gone_elsewhere_is_found_by_the_rhythm() {
+        for late_ms in [300, -250, 900, 1630, -420, 5000] {
+            let sounded: Vec<(usize, i64)> =
+                (10..30).map(|n| (n, if n < 16 { 70 } else { late_ms + n as i64 % 3 })).collect();
+            let heard = heard(&sounded, Nanos::ZERO);
+            assert_eq!(heard.last(), Some(&(29, late_ms + 2)), "{late_ms}: {heard:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_jump_does_not_lead_to_another_beat() {
+        for late_ms in [20, 50, 90, 130] {
+            let sounded: Vec<(usize, i64)> = (10..30).map(|n| (n, if n < 16 { 70 } else { late_ms })).collect();
+            assert_eq!(heard(&sounded, Nanos::ZERO), sounded);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! or not at all, is replaced by the newest that was heard.
 
 mod ear;
+mod place;
 mod way;
 
 use std::collections::VecDeque;
