@@ -1,5 +1,5 @@
-//! Random rooms of known architecture: holds them in simulation, as many at a time as there are cores, and says what
-//! each is and what was heard in it.
+//! Random rooms of known architecture: holds them in simulation, as many at a time as there are cores, says what each is
+//! and what was heard in it, and how rightly they were named by that.
 //!
 //!     random_rooms --rooms 600                      the rooms that are reported on
 //!     random_rooms --rooms 600 --calibrate          those that thresholds are set on
@@ -14,8 +14,10 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use jiho::random_rooms::{Pilots, Purpose, RandomRoom, Wish, draw, hold};
+use jiho::random_rooms::{Pilots, Purpose, RandomRoom, Table, Wish, draw, hold};
+use jiho::run;
 use jiho::run::folder::Folder;
+use jiho_analysis::metrics::topology::Finding;
 
 #[derive(Parser)]
 struct Args {
@@ -86,25 +88,30 @@ fn main() -> anyhow::Result<()> {
         write_truth(&dir, &done)?;
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("\n{} rooms in {seconds:.0} s: {:.2} s each", done.len(), seconds / done.len().max(1) as f64);
+    let mut table = Table::default();
+    done.iter().for_each(|held| table.add(held.room.seed, held.room.truth, &held.findings));
+    println!("\n{table}");
+    println!("{} rooms in {seconds:.0} s: {:.2} s each", done.len(), seconds / done.len().max(1) as f64);
     Ok(())
 }
 
-/// A room that was held, and how much was heard of it.
+/// A room that was held, how much was heard of it, and what that says.
 struct Held {
     room: RandomRoom,
+    findings: Vec<Finding>,
     holes: usize,
     drops: usize,
 }
 
 impl Held {
-    /// Counts what is in its folder, and takes its recordings away: they are large.
+    /// Judges its folder, and takes its recordings away: they are large.
     fn of(room: RandomRoom, folder: &Folder) -> anyhow::Result<Self> {
         let rows = |path: PathBuf| -> anyhow::Result<usize> {
             let there = path.exists();
             Ok(if there { csv::Reader::from_path(path)?.records().count() } else { 0 })
         };
-        let held = Self { holes: rows(folder.breaks())?, drops: rows(folder.drops())?, room };
+        let findings = run::architecture(folder)?;
+        let held = Self { holes: rows(folder.breaks())?, drops: rows(folder.drops())?, findings, room };
         for (recording, _) in folder.sidecars()? {
             std::fs::remove_file(recording)?;
         }
@@ -114,7 +121,7 @@ impl Held {
 
 impl std::fmt::Display for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { room: RandomRoom { seed, truth, loses, speakers, listeners, .. }, holes, drops } = self;
+        let Self { room: RandomRoom { seed, truth, loses, speakers, listeners, .. }, holes, drops, .. } = self;
         let loses = if *loses { "yes" } else { "no" };
         write!(f, "{seed:>10} {:<24} {speakers:>8} {listeners:>9} {loses:>5}  {holes:>5} {drops:>5}", truth.name())
     }
