@@ -10,7 +10,7 @@ use jiho::random_rooms::{Purpose, Wish, draw, hold};
 const MOST_PEOPLE: usize = 5;
 
 #[test]
-fn a_room_leaves_what_was_heard_and_dropped_in_it_and_no_file_that_says_what_it_is() {
+fn a_room_leaves_what_was_heard_and_dropped_in_it_without_its_experiment() {
     let wish = Wish { drop_probe: true, lossless: true };
     let small = Purpose::Calibrate.seeds(500).map(|seed| draw(seed, wish));
     let mut rooms = small.filter(|room| room.speakers + room.listeners <= MOST_PEOPLE);

@@ -11,7 +11,7 @@ use crate::event::{DroppedPacket, Event};
 use crate::outbox::Outbox;
 
 /// Which of its packets an endpoint drops: one at each turn, in and out alternately until one of the two budgets is
-/// used up. A turn that comes while there is nothing to drop waits for it.
+/// used up. A turn in which there is nothing to drop is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropProbe {
     /// When the first turn is.
@@ -44,6 +44,8 @@ const MOST_SPARED: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct Dropper {
     probe: DropProbe,
+    /// When the next turn begins. It lasts until the one after it.
+    turn: RunTime,
     /// How many have been dropped.
     dropped: [u32; 2],
     /// Packets that are still let in during this turn.
@@ -54,7 +56,7 @@ pub(crate) struct Dropper {
 
 impl Dropper {
     pub(crate) fn new(probe: DropProbe) -> Self {
-        Self { probe, dropped: [0, 0], spared: 0, last: None }
+        Self { turn: probe.first, probe, dropped: [0, 0], spared: 0, last: None }
     }
 
     /// Whether a packet that came at an instant is dropped.
@@ -70,6 +72,7 @@ impl Dropper {
             return false;
         }
         self.dropped[0] += 1;
+        self.turn = self.turn + self.probe.interval;
         self.spared = self.dropped[0] % MOST_SPARED;
         self.last = Some((ssrc, sequence));
         let dropped = DroppedPacket { direction: Direction::In, ssrc, sequence, destination: None, at: received };
@@ -94,12 +97,13 @@ impl Dropper {
             Withhold::FromAll => None,
         };
         self.dropped[1] += 1;
+        self.turn = self.turn + self.probe.interval;
         let dropped = DroppedPacket { direction: Direction::Out, ssrc, sequence, destination: without, at: captured };
         out.event(captured, Event::Dropped(dropped));
         Some(to.iter().copied().filter(|&address| without.is_some_and(|without| address != without)).collect())
     }
 
-    fn is_turn(&self, direction: Direction, at: RunTime) -> bool {
+    fn is_turn(&mut self, direction: Direction, at: RunTime) -> bool {
         let [incoming, outgoing] = self.dropped;
         let both = self.probe.incoming.min(self.probe.outgoing);
         let next = if incoming < both || outgoing < both {
@@ -111,8 +115,12 @@ impl Dropper {
         } else {
             return false;
         };
-        let turn = self.probe.first + Nanos(self.probe.interval.0.saturating_mul(i64::from(incoming + outgoing)));
-        next == direction && at >= turn
+        let interval = self.probe.interval.0.max(1);
+        // What begins late does not make up for the turns before: holes would run into each other.
+        if (at - self.turn).0 > interval {
+            self.turn = self.turn + Nanos((at - self.turn).0.saturating_add(interval - 1) / interval * interval);
+        }
+        next == direction && at >= self.turn
     }
 }
 
@@ -162,6 +170,19 @@ mod tests {
         assert!(dropped[0].at >= RunTime::START + Nanos::from_secs(1));
         let apart: Vec<i64> = dropped.windows(2).map(|pair| (pair[1].at - pair[0].at).0 / 1_000_000).collect();
         assert!(apart.iter().all(|apart| (160..=240).contains(apart)), "{apart:?}");
+    }
+
+    #[test]
+    fn what_begins_late_is_dropped_from_turn_by_turn_and_not_at_once() {
+        let (mut dropper, mut out) = (probe(5, 0, Withhold::FromOne), Outbox::default());
+        for n in 0..200u16 {
+            dropper.drops(RunTime::START + Nanos(1_750_000_000 + FRAME.0 * i64::from(n)), 7, n, &mut out);
+        }
+        let dropped = noted(&mut out);
+        assert_eq!(dropped.len(), 5);
+        assert!(dropped[0].at >= RunTime::START + Nanos::from_millis(1800), "the first turn that comes: {dropped:?}");
+        let apart: Vec<i64> = dropped.windows(2).map(|pair| (pair[1].at - pair[0].at).0 / 1_000_000).collect();
+        assert!(apart.iter().all(|apart| (100..=300).contains(apart)), "{apart:?}");
     }
 
     #[test]

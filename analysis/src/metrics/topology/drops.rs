@@ -93,7 +93,7 @@ pub fn look(observations: &Observations, tier: Relation) -> Option<Evidence> {
             going.in_one,
             if tier == Relation::Stage { "the stage" } else { "the audience" },
             going.in_all,
-            going.drops - going.in_one - going.in_all
+            going.in_none
         ));
     }
     Some(Evidence {
@@ -115,6 +115,7 @@ struct Said {
     /// As it was heard.
     in_one: usize,
     in_all: usize,
+    in_none: usize,
 }
 
 /// Who could miss a packet, and whether a hole is there.
@@ -175,6 +176,7 @@ impl Pattern {
         said.drops += 1;
         said.in_all += usize::from(holes > 0 && holes == self.seen.len());
         said.in_one += usize::from(holes == 1 && self.seen.len() > 1);
+        said.in_none += usize::from(holes == 0 && self.unseen == 0);
     }
 }
 

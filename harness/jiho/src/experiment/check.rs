@@ -339,16 +339,16 @@ impl Check<'_> {
             self.known_name(name, &known, &place.key("participants").index(n));
         }
         let participants = probe.participants.get_or_insert(names).len();
-        let takes = probe.from + probe.takes(participants);
-        if takes > file.run.duration {
+        let ends = probe.ends(participants);
+        if ends > file.run.duration {
             let message = format!(
                 "{} participants who drop {} packets each, one every {}, take until {}",
                 participants,
                 probe.incoming + probe.outgoing,
                 duration_text(probe.interval),
-                ample_text(takes)
+                ample_text(ends)
             );
-            let mend = format!("let them drop fewer, name fewer, or give `duration` in [run] {}", ample_text(takes));
+            let mend = format!("let them drop fewer, name fewer, or give `duration` in [run] {}", ample_text(ends));
             self.problem(&place, message, &mend);
         }
     }

@@ -92,10 +92,10 @@ impl DropProbe {
         })
     }
 
-    /// How long it takes from the first drop to the end of the last turn, with so many participants.
-    pub(super) fn takes(&self, participants: usize) -> Nanos {
-        let turns = i64::from(self.incoming + self.outgoing) * participants as i64;
-        Nanos(self.interval.0.saturating_mul(turns))
+    /// When the last turn ends, with so many participants.
+    pub(super) fn ends(&self, participants: usize) -> Nanos {
+        let turns = i64::from(self.incoming.saturating_add(self.outgoing)).saturating_mul(participants as i64);
+        Nanos(self.interval.0.saturating_mul(turns).saturating_add(self.from.0))
     }
 
     /// The part of the `index`-th of so many participants, in a run whose first beep may sound at `beeps`.

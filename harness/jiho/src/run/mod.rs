@@ -142,15 +142,16 @@ async fn run_until(
         measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)
     })?;
     findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
-    let architecture = write_tables(&folder, &findings)?;
+    write_tables(&folder, &findings)?;
+    let architecture = write_architecture(&folder, &findings)?;
     Ok(Outcome { folder, run, findings, architecture })
 }
 
-/// Writes the tables of what was found, and from these alone what can be said about who served the room.
+/// Writes the tables of what was found.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<Vec<topology::Finding>> {
+pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> {
     Table::write(&folder.arrivals(), arrivals::of_run(findings))?;
     Table::write(&folder.delays(), delays::rows(findings))?;
     Table::write(&folder.pairs(), pairs::rows(findings))?;
@@ -169,6 +170,14 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<Vec<
         Table::write(&folder.gaps(), gap_rows::rows(findings))?;
         Table::write(&folder.stack(), stack::rows(findings))?;
     }
+    Ok(())
+}
+
+/// Writes what a folder's tables alone can say about who served the room.
+///
+/// # Errors
+/// A table is missing or damaged, or the file cannot be written.
+pub fn write_architecture(folder: &Folder, findings: &Findings) -> anyhow::Result<Vec<topology::Finding>> {
     let architecture = architecture(folder)?;
     Table::write(&folder.topology(), topology_rows::rows(&findings.run_id, findings.rep, &architecture))?;
     Ok(architecture)

@@ -50,7 +50,9 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     let mut found = measure(&folders, &run_id, listening, &|seconds| bar.add("hearing", seconds, total))?;
     bar.clear();
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
-    let architecture = run::write_tables(first, &found)?;
+    run::write_tables(first, &found)?;
+    // What clients did and noted is in their own folders: one alone knows not enough of the room.
+    let architecture = if folders.len() == 1 { run::write_architecture(first, &found)? } else { Vec::new() };
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",
