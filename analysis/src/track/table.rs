@@ -33,7 +33,8 @@ pub(super) struct Table {
 }
 
 struct Coarse {
-    samples: Vec<f32>,
+    /// From each position on, 1 by the norm of a block.
+    scale: Vec<f32>,
     /// Of pieces that overlap by a block.
     spectra: Vec<Vec<Complex32>>,
     forward: Arc<dyn RealToComplex<f32>>,
@@ -125,7 +126,7 @@ impl Coarse {
             let _ = forward.process(&mut piece, &mut spectrum);
             spectra.push(spectrum);
         }
-        Self { samples, spectra, forward, inverse }
+        Self { scale: scale(&samples), spectra, forward, inverse }
     }
 
     fn search(&self, block: &[f32], most: usize) -> Vec<(usize, f32)> {
@@ -137,10 +138,9 @@ impl Coarse {
         let _ = self.forward.process(&mut padded, &mut own);
         let (mut product, mut lags) = (self.inverse.make_input_vec(), self.inverse.make_output_vec());
         let mut scratch = self.inverse.make_scratch_vec();
-        let last = self.samples.len() - COARSE_BLOCK;
-        let mut energy: f64 = self.samples[..length].iter().map(|&x| f64::from(x).powi(2)).sum();
-        let mut best: Vec<(usize, f32)> = Vec::new();
-        for (piece, spectrum) in self.spectra.iter().enumerate() {
+        let mut best = Best::of(most);
+        let pieces = self.scale.chunks(TRANSFORM - COARSE_BLOCK).zip(&self.spectra);
+        for (piece, (scale, spectrum)) in pieces.enumerate() {
             for (product, (a, b)) in product.iter_mut().zip(spectrum.iter().zip(&own)) {
                 *product = a * b.conj();
             }
@@ -148,15 +148,28 @@ impl Coarse {
             product[TRANSFORM / 2].im = 0.0;
             let _ = self.inverse.process_with_scratch(&mut product, &mut lags, &mut scratch);
             let start = piece * (TRANSFORM - COARSE_BLOCK);
-            for (at, value) in (start..last.min(start + TRANSFORM - COARSE_BLOCK)).zip(&lags) {
-                let rho = value / (norm * energy.max(1e-12).sqrt() as f32);
-                keep(&mut best, most, at, rho);
-                energy += f64::from(self.samples[at + length]).powi(2) - f64::from(self.samples[at]).powi(2);
+            for (at, (value, scale)) in (start..).zip(lags.iter().zip(scale)) {
+                best.offer(at, value * scale / norm);
             }
         }
+        let mut best = best.found;
         best.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         best
     }
+}
+
+/// From each position on at which a block fits, 1 by the block's norm.
+fn scale(samples: &[f32]) -> Vec<f32> {
+    let power = |n: usize| f64::from(samples[n]).powi(2);
+    let mut energy: f64 = (0..COARSE_BLOCK).map(power).sum();
+    let positions = 0..samples.len() - COARSE_BLOCK;
+    positions
+        .map(|at| {
+            let scale = 1.0 / energy.max(1e-12).sqrt();
+            energy += power(at + COARSE_BLOCK) - power(at);
+            scale as f32
+        })
+        .collect()
 }
 
 /// Steps of [`tabled`]: half a step away, a value in the voice's band is right to 0.3 %.
@@ -172,21 +185,37 @@ fn tabled(fraction: f64) -> &'static [f32; 2 * REACH] {
 /// Coarse samples between two peaks that are held to be two.
 const APART: usize = 6;
 
-fn keep(best: &mut Vec<(usize, f32)>, most: usize, at: usize, rho: f32) {
-    let least = best.iter().map(|(_, rho)| rho.abs()).fold(f32::INFINITY, f32::min);
-    if best.len() >= most && rho.abs() <= least || !rho.is_finite() {
-        return;
+/// The positions with the greatest |ρ|, so many of them.
+struct Best {
+    most: usize,
+    found: Vec<(usize, f32)>,
+    /// What the next must exceed.
+    least: f32,
+}
+
+impl Best {
+    fn of(most: usize) -> Self {
+        Self { most, found: Vec::with_capacity(most), least: 0.0 }
     }
-    if let Some(near) = best.iter_mut().find(|(other, _)| other.abs_diff(at) < APART) {
-        if rho.abs() > near.1.abs() {
-            *near = (at, rho);
+
+    fn offer(&mut self, at: usize, rho: f32) {
+        // False for what is no number, too.
+        if rho.abs() > self.least && rho.is_finite() {
+            self.take(at, rho);
         }
-        return;
     }
-    if best.len() >= most
-        && let Some(lowest) = (0..best.len()).min_by(|&a, &b| best[a].1.abs().total_cmp(&best[b].1.abs()))
-    {
-        best.swap_remove(lowest);
+
+    fn take(&mut self, at: usize, rho: f32) {
+        let (near, full) = (self.found.iter().position(|(other, _)| other.abs_diff(at) < APART), self.found.len());
+        let lowest = (0..full).min_by(|&a, &b| self.found[a].1.abs().total_cmp(&self.found[b].1.abs()));
+        match (near, lowest) {
+            (Some(near), _) if rho.abs() > self.found[near].1.abs() => self.found[near] = (at, rho),
+            (Some(_), _) => {}
+            (None, Some(lowest)) if full >= self.most => self.found[lowest] = (at, rho),
+            (None, _) => self.found.push((at, rho)),
+        }
+        if self.found.len() >= self.most {
+            self.least = self.found.iter().map(|(_, rho)| rho.abs()).fold(f32::INFINITY, f32::min);
+        }
     }
-    best.push((at, rho));
 }
