@@ -151,6 +151,7 @@ gallery! {
     bad_network: "bad-network",
     drifting_clocks: "drifting-clocks",
     clubhouse: "clubhouse",
+    clubhouse_chorus: "clubhouse-chorus",
 }
 
 #[test]

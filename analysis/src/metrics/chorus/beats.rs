@@ -61,8 +61,8 @@ pub fn beats(ear: &Ear) -> Vec<Beat> {
     numbers.into_iter().map(beat).collect()
 }
 
-/// The beats after singers have found together.
-fn settled(beats: &[Beat]) -> &[Beat] {
+/// Of the beats at an ear, in order and in whatever form, those after singers have found together.
+pub fn settled<B>(beats: &[B]) -> &[B] {
     &beats[SETTLING.min(beats.len() / 2)..]
 }
 

@@ -8,7 +8,7 @@ mod cure;
 mod grades;
 mod steady;
 
-pub use beats::{Beat, Ear, Pair, Spread, Tempo, beats, pairs, spread, tempo};
+pub use beats::{Beat, Ear, Pair, Spread, Tempo, beats, pairs, settled, spread, tempo};
 pub use cure::{Cure, cure};
 pub use grades::{Grade, Hold, Thresholds, delay_impairment, holds};
 pub use steady::{Matrix, Singer, Steady, Way};

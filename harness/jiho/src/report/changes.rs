@@ -36,17 +36,21 @@ pub fn text(findings: &Findings) -> String {
                 let alike: Vec<&Gap> = gaps.iter().copied().filter(|gap| gap.kind == kind).collect();
                 let _ = writeln!(text, "  {}", sentence(change, side, kind, &alike));
             }
-            let longest = own
-                .iter()
-                .filter(|(gap, _)| gap.side == side)
-                .filter_map(|(gap, stack)| Some((gap, stack.as_ref()?)))
-                .max_by_key(|(_, stack)| stack.heard);
-            if let Some((gap, stack)) = longest {
-                text.push_str(&drawn(gap, stack));
-            }
+            text.push_str(&longest(&own, side));
         }
     }
     text
+}
+
+/// What the longest silence of all that anybody whose role changed heard was made of; empty if there was none.
+pub fn longest_silence(findings: &Findings) -> String {
+    longest(&findings.changes.gaps.iter().collect::<Vec<_>>(), Side::Ear)
+}
+
+fn longest(gaps: &[&(Gap, Option<Stack>)], side: Side) -> String {
+    let of_side = gaps.iter().filter(|(gap, _)| gap.side == side);
+    let longest = of_side.filter_map(|(gap, stack)| Some((gap, stack.as_ref()?))).max_by_key(|(_, stack)| stack.heard);
+    longest.map_or(String::new(), |(gap, stack)| drawn(gap, stack))
 }
 
 fn title(change: &RoleChange) -> String {

@@ -14,20 +14,20 @@ use crate::run::measure::Findings;
 /// One beat at one ear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BeatRow {
-    run_id: String,
-    rep: u32,
-    recorder: String,
-    role: Role,
-    beat: u32,
+    pub(super) run_id: String,
+    pub(super) rep: u32,
+    pub(super) recorder: String,
+    pub(super) role: Role,
+    pub(super) beat: u32,
     /// How many were heard, the ear's owner included.
-    voices: usize,
+    pub(super) voices: usize,
     /// From the first to the last; empty for less than two voices.
-    spread_ns: Option<i64>,
-    first_voice: String,
-    last_voice: String,
-    first_onset_ns: Option<i64>,
+    pub(super) spread_ns: Option<i64>,
+    pub(super) first_voice: String,
+    pub(super) last_voice: String,
+    pub(super) first_onset_ns: Option<i64>,
     /// Since the beat before.
-    tempo_bpm: Option<f64>,
+    pub(super) tempo_bpm: Option<f64>,
 }
 
 /// One voice against another at one ear.
@@ -51,14 +51,14 @@ pub struct AsynchronyRow {
 /// One singer's part in the cure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CureRow {
-    run_id: String,
-    rep: u32,
-    singer: String,
-    sings: On,
+    pub(super) run_id: String,
+    pub(super) rep: u32,
+    pub(super) singer: String,
+    pub(super) sings: On,
     /// So much earlier than what it sang on it sang …
-    advance_ms: f64,
+    pub(super) advance_ms: f64,
     /// … and would have to.
-    cure_ms: Option<f64>,
+    pub(super) cure_ms: Option<f64>,
 }
 
 /// On what somebody sings.
@@ -76,15 +76,15 @@ pub enum On {
 /// Two singers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldRow {
-    run_id: String,
-    rep: u32,
-    singer: String,
-    other: String,
+    pub(super) run_id: String,
+    pub(super) rep: u32,
+    pub(super) singer: String,
+    pub(super) other: String,
     /// Half of the way there and back.
-    one_way_ms: f64,
-    grade: Grade,
+    pub(super) one_way_ms: f64,
+    pub(super) grade: Grade,
     /// Of a conversation, in points of the E-model's rating.
-    delay_impairment: f64,
+    pub(super) delay_impairment: f64,
 }
 
 /// All beats, by recorder.

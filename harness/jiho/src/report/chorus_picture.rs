@@ -14,6 +14,8 @@ const AXIS: f64 = 640.0;
 const ROW: f64 = 18.0;
 const TITLE: f64 = 26.0;
 const TOP: f64 = 70.0;
+/// The line below the axis.
+const LEGEND: f64 = 18.0;
 /// More ears than this would be no picture.
 const CROWD: usize = 24;
 /// The axis is no shorter than this, in ms, and no longer than the other: a beat apart is nothing to look at.
@@ -30,7 +32,7 @@ const STYLE: &str = "
 pub fn svg(findings: &Findings, chorus: &Chorus) -> String {
     let ears: Vec<_> = findings.recorders.iter().zip(&chorus.ears).take(CROWD).collect();
     let voices = findings.speakers.len() as f64;
-    let (width, height) = (LABELS + AXIS + 30.0, TOP + (TITLE + ROW * voices) * ears.len() as f64 + 40.0);
+    let (width, height) = (LABELS + AXIS + 30.0, TOP + (TITLE + ROW * voices) * ears.len() as f64 + 40.0 + LEGEND);
     let reach = reach_ms(&ears);
     let mut svg = svg::page("jiho chorus", width, height, STYLE);
     // Writing to a string cannot fail.
@@ -40,7 +42,7 @@ pub fn svg(findings: &Findings, chorus: &Chorus) -> String {
          began, in ms</text>\n<text x=\"10\" y=\"38\" class=\"faint\">a dot for each beat, as each ear heard it, the singer's \
          own voice included; upright stroke: by the delays alone</text>"
     );
-    thresholds(&mut svg, &chorus.thresholds, reach, height - 30.0);
+    thresholds(&mut svg, &chorus.thresholds, reach, height - 30.0 - LEGEND);
     let mut top = TOP;
     for (recorder, ear) in ears {
         let tier = if recorder.role == Role::Speaker { "stage" } else { "audience" };
@@ -76,7 +78,12 @@ pub fn svg(findings: &Findings, chorus: &Chorus) -> String {
         }
         top += TITLE + ROW * voices;
     }
-    svg.push_str("</svg>\n");
+    let _ = writeln!(
+        svg,
+        "<text x=\"{LABELS}\" y=\"{:.1}\" class=\"faint\" font-size=\"10\">broken lines: up to such a delay one way ensembles \
+         hold time, at most hold it, hold a steady tempo, and people talk</text>\n</svg>",
+        height - 10.0
+    );
     svg
 }
 

@@ -5,13 +5,12 @@ use std::fmt::Write;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::metrics::chorus::{Way, bpm};
 
+use super::prose::listed;
 use crate::run::chorus::{Chorus, ChorusHeard};
 use crate::run::measure::Findings;
 
 /// More ears than this are left to the tables.
 const CROWD: usize = 16;
-/// Two who sing on the grid by clocks that are less sure than this are not foretold, in milliseconds.
-const CLOCKS_MS: f64 = 0.5;
 
 /// The ears, and what there is to say; nothing if there was no chorus.
 pub fn text(findings: &Findings) -> String {
@@ -49,7 +48,7 @@ fn table(findings: &Findings, chorus: &Chorus) -> String {
             format!("{} ({tier})", recorder.name),
             cell(spread.map(|spread| spread.median_ms)),
             cell(spread.map(|spread| spread.p95_ms)),
-            cell(predicted_ms.filter(|_| is_foretold(findings, chorus))),
+            cell(*predicted_ms),
             cell(*cured_ms),
             cell(tempo.steady_bpm),
         );
@@ -57,27 +56,14 @@ fn table(findings: &Findings, chorus: &Chorus) -> String {
     text
 }
 
-/// Whether the clocks are sure enough for what the delays make of it.
-fn is_foretold(findings: &Findings, chorus: &Chorus) -> bool {
-    chorus.steady.as_ref().is_some_and(|steady| steady.clock_free || clock_error_ms(findings, chorus) <= CLOCKS_MS)
-}
-
-/// How far apart the clocks of those who sing on the grid may be.
-fn clock_error_ms(findings: &Findings, chorus: &Chorus) -> f64 {
-    let on_grid = findings.speakers.iter().zip(&chorus.singers).filter(|(_, singer)| singer.way == Way::Grid);
-    on_grid.map(|(speaker, _)| speaker.clock_error.as_millis_f64()).sum()
-}
-
 /// What there is to say.
 fn sentences(findings: &Findings, chorus: &Chorus) -> Vec<String> {
     let mut said = ways(findings, chorus);
     said.extend(tempo(chorus));
-    if chorus.steady.as_ref().is_some_and(|steady| !steady.clock_free) && !is_foretold(findings, chorus) {
-        said.push(format!(
-            "What the delays make of a grid cannot be said: the singers' clocks may be {:.0} ms apart.",
-            clock_error_ms(findings, chorus)
-        ));
-    }
+    said.extend(chorus.unsure_clocks.map(|apart| {
+        let ms = apart.as_millis_f64();
+        format!("What the delays make of a grid, and what would mend it, cannot be said: the singers' clocks may be {ms:.0} ms apart.")
+    }));
     said.extend(holds(findings, chorus));
     said.extend(cure(findings, chorus));
     said.push(
@@ -112,11 +98,13 @@ fn ways(findings: &Findings, chorus: &Chorus) -> Vec<String> {
 
 fn tempo(chorus: &Chorus) -> Option<String> {
     let song = bpm(chorus.song.period);
-    let foretold = bpm(chorus.steady.as_ref()?.period(&chorus.song));
     let heard = chorus.ears.iter().filter_map(|ear| ear.tempo.steady_bpm);
     let (low, high) = (heard.clone().reduce(f64::min)?, heard.reduce(f64::max)?);
     let heard = if high - low < 0.15 { format!("{high:.1}") } else { format!("{low:.1} to {high:.1}") };
-    Some(format!("The tempo was {heard} bpm of the song's {song:.1}; by the delays alone it would be {foretold:.1}."))
+    let foretold = chorus.steady.as_ref().map_or(String::new(), |steady| {
+        format!("; by the delays alone it would be {:.1}", bpm(steady.period(&chorus.song)))
+    });
+    Some(format!("The tempo was {heard} bpm of the song's {song:.1}{foretold}."))
 }
 
 fn holds(findings: &Findings, chorus: &Chorus) -> Vec<String> {
@@ -135,7 +123,6 @@ fn holds(findings: &Findings, chorus: &Chorus) -> Vec<String> {
     for (pairs, what) in [(could, "could hold time"), (could_not, "could never hold time")] {
         if !pairs.is_empty() {
             let named: Vec<String> = pairs.into_iter().map(pair).collect();
-            let named: Vec<&str> = named.iter().map(String::as_str).collect();
             said.push(format!("By hearing each other {what}: {} (limit: {limit}).", listed(&named)));
         }
     }
@@ -155,7 +142,6 @@ fn cure(findings: &Findings, chorus: &Chorus) -> Option<String> {
         format!("{} by {:.1} ms", findings.speakers[n].name, advance.as_millis_f64())
     };
     let advances: Vec<String> = cure.advances.iter().enumerate().map(advance).collect();
-    let advances: Vec<&str> = advances.iter().map(String::as_str).collect();
     let left = |role: Role| {
         let ears = findings.recorders.iter().zip(&chorus.ears).filter(move |(recorder, _)| recorder.role == role);
         ears.filter_map(|(_, ear)| ear.cured_ms).reduce(f64::max)
@@ -167,13 +153,4 @@ fn cure(findings: &Findings, chorus: &Chorus) -> Option<String> {
          but for jitter{stage}.",
         listed(&advances)
     ))
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::measure::{Findings, RecorderHeard};
 use crate::experiment::{Experiment, Sing};
 
+/// Clocks that may be further apart do not foretell where those who sing on the grid lie.
+const UNSURE_CLOCKS: Nanos = Nanos::from_micros(500);
+
 /// How a run's speakers sing together, as `run.json` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Singing {
@@ -78,10 +81,13 @@ pub struct Chorus {
     pub singers: Vec<Singer>,
     /// What was heard, in the order of the findings' recorders.
     pub ears: Vec<ChorusHeard>,
-    /// What the delays alone make of it; `None` if they are not known, or if that never settles.
+    /// What the delays alone make of it; `None` if they are not known, if that never settles, or for
+    /// [`Chorus::unsure_clocks`].
     pub steady: Option<Steady>,
-    /// What would mend it for the audience.
+    /// What would mend it for the audience; `None` as above.
     pub cure: Option<Cure>,
+    /// By how much the clocks of those who sing on the grid may be apart, if for that nothing is foretold.
+    pub unsure_clocks: Option<Nanos>,
     /// Whether singers could hold time by hearing each other.
     pub holds: Vec<Hold>,
     /// By what that is said.
@@ -131,7 +137,10 @@ impl Chorus {
         };
         let listeners: Vec<usize> = (0..columns.len()).filter(audience).collect();
         let steady = Steady::of(&singers, &matrix);
-        let cure = chorus::cure(&singers, &matrix, &listeners);
+        let unsure_clocks = steady.as_ref().and_then(|steady| unsure_clocks(findings, &singers, steady));
+        let is_foretold = unsure_clocks.is_none();
+        let steady = steady.filter(|_| is_foretold);
+        let cure = chorus::cure(&singers, &matrix, &listeners).filter(|_| is_foretold);
         let ears = (0..findings.recorders.len())
             .map(|recorder| {
                 let beats = chorus::beats(&ear(findings, &findings.recorders[recorder]));
@@ -154,8 +163,15 @@ impl Chorus {
             })
             .collect();
         let holds = chorus::holds(&matrix, &singing.thresholds);
-        Self { song, singers, ears, steady, cure, holds, thresholds: singing.thresholds }
+        Self { song, singers, ears, steady, cure, unsure_clocks, holds, thresholds: singing.thresholds }
     }
+}
+
+/// By how much the clocks of those who sing on the grid may be apart, where that is too much for what goes by them.
+fn unsure_clocks(findings: &Findings, singers: &[Singer], steady: &Steady) -> Option<Nanos> {
+    let on_grid = findings.speakers.iter().zip(singers).filter(|(_, singer)| singer.way == Way::Grid);
+    let apart = Nanos(on_grid.map(|(speaker, _)| speaker.clock_error.0).sum());
+    (!steady.clock_free && apart > UNSURE_CLOCKS).then_some(apart)
 }
 
 fn song(findings: &Findings, period: Nanos) -> Song {

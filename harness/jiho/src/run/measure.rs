@@ -135,8 +135,7 @@ pub struct Listening {
 
 /// Measures what is in a run's folder, or in those of several processes that took part in one room: everybody's beeps
 /// in everybody's recordings, and at the ears that were not recorded, on the time line of the first folder. `progress` is
-/// told how many more seconds of sound
-/// have been heard.
+/// told how many more seconds of sound have been heard.
 ///
 /// # Errors
 /// A file is missing or damaged, or the folders cannot belong together.

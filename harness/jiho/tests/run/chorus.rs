@@ -289,6 +289,29 @@ fn clocks_of_hosts_change_no_figure_of_a_chorus_at_an_ear() {
 }
 
 #[test]
+fn where_the_clocks_of_those_on_the_grid_are_unsure_nothing_foretells_how_they_lie() {
+    let text = format!(
+        "name = 'unsure'\n[run]\nwarmup = '2s'\nduration = '10s'\ndrain = '3s'\n{SONG}[link.default]\ndelay = '20ms'\n\
+         [host.off]\nclock.offset = '700ms'\n[[speaker]]\nname = 'ana'\nsing.grid = {{}}\n\
+         [[speaker]]\nname = 'ben'\nhost = 'off'\nsing.grid = {{}}\n[[listener]]\nname = 'lena'\n"
+    );
+    let ran = simulated(&text);
+    for (table, columns) in [("asynchrony.csv", &["predicted_ms", "cured_ms"][..]), ("cure.csv", &["cure_ms"])] {
+        let rows = rows(&ran, table);
+        assert!(!rows.is_empty());
+        for column in columns {
+            assert!(rows.iter().all(|row| row[*column].is_empty()), "{table}: {column}: {rows:?}");
+        }
+    }
+    // What is heard at an ear needs no clocks.
+    assert!(rows(&ran, "asynchrony.csv").iter().all(|row| !row["median_ms"].is_empty()));
+    let picture = std::fs::read_to_string(ran.dir.join("chorus.svg")).unwrap();
+    assert!(picture.contains("class=\"voice\"") && !picture.contains("class=\"foretold\""), "{picture}");
+    assert!(ran.stdout.contains("the singers' clocks may be 700 ms apart"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("bpm of the song's 100.0.\n") && !ran.stdout.contains("The cure"), "{}", ran.stdout);
+}
+
+#[test]
 fn singers_hold_out_where_packets_are_lost_and_wait_for_whom_they_follow() {
     let text = format!(
         "name = 'lossy'\n[run]\nduration = '20s'\n{SONG}[link.default]\ndelay = '15ms'\njitter.normal = '2ms'\n\

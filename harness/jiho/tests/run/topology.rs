@@ -94,6 +94,6 @@ fn who_was_called_up_reads_what_the_silence_was_made_of() {
     let ran = run(&fs::read_to_string(fixture).unwrap(), &["--on", "sim"]);
     let page = explain(&ran.dir);
     let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("lena was called up to the stage. For lena the room fell silent for 1.5 s."), "{page}");
-    assert!(words.contains("1.1 s device restart (lena)"), "{page}");
+    assert!(words.contains("lena was called up to the stage. For lena the room fell silent for 1.48 s."), "{page}");
+    assert!(words.contains("1.05 s for the sound device to restart"), "{page}");
 }

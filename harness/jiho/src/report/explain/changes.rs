@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiho_analysis::metrics::{EXPLAINED, GapKind, Side};
-use jiho_analysis::roles::Change;
+use jiho_analysis::roles::{Change, Step};
 
 use super::{listed, spoken};
-use crate::report::changes::label;
 use crate::report::gaps::GapRow;
 use crate::report::stack::StackRow;
 
 /// Shorter silences are not worth a person's while, in ms.
 const WORTH_MS: f64 = 60.0;
-/// So many steps of a silence are named.
-const STEPS: usize = 5;
 
 pub(super) fn paragraphs(gaps: &[GapRow], stacks: &[StackRow]) -> Vec<String> {
     let mut of_change: BTreeMap<(i64, &str, u32), Vec<&GapRow>> = BTreeMap::new();
@@ -46,11 +43,17 @@ fn change(gaps: &[&GapRow], stacks: &[StackRow]) -> Option<String> {
         text += &steps(gap, stacks);
         if let (Some(before), Some(after)) = (gap.delay_before_ns, gap.delay_after_ns) {
             text += &format!(
-                " Before, {} came {} late, and {} afterwards.",
+                " {} came {} late before, and {} late afterwards",
                 gap.speaker,
                 spoken(before as f64 / 1e6),
                 spoken(after as f64 / 1e6)
             );
+            text += &match gap.lost_ns.map(|ns| ns as f64 / 1e6) {
+                Some(lost) if lost >= WORTH_MS => {
+                    format!("; {} of what {} said were never heard there.", spoken(lost), gap.speaker)
+                }
+                _ => ".".to_owned(),
+            };
         }
     }
     if let Some(gap) = longest(Side::Mouth).filter(|gap| gap.kind == GapKind::Begins) {
@@ -76,24 +79,39 @@ fn steps(gap: &GapRow, stacks: &[StackRow]) -> String {
             == (gap.change, &gap.subject, gap.side, &gap.endpoint, &gap.speaker)
             && row.event == gap.event
     };
-    let mut own: Vec<&StackRow> = stacks.iter().filter(is_of).collect();
-    own.sort_by_key(|row| std::cmp::Reverse(row.length_ns));
-    if own.is_empty() {
+    let mut spent: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in stacks.iter().filter(is_of) {
+        *spent.entry(spent_on(row.step)).or_default() += row.length_ns;
+    }
+    let mut spent: Vec<(i64, &str)> =
+        spent.into_iter().map(|(what, ns)| (ns, what)).filter(|(ns, _)| *ns > 0).collect();
+    spent.sort_unstable_by_key(|(ns, what)| (std::cmp::Reverse(*ns), *what));
+    if spent.is_empty() {
         return String::new();
     }
-    let named: Vec<String> = own
-        .iter()
-        .take(STEPS)
-        .map(|row| format!("{} {}", spoken(row.length_ns as f64 / 1e6), label(row.step, &row.node, &row.detail)))
-        .collect();
-    let rest: i64 = own.iter().skip(STEPS).map(|row| row.length_ns).sum();
-    let mut named = named;
-    if rest > 0 {
-        named.push(format!("{} in {} smaller steps", spoken(rest as f64 / 1e6), own.len() - STEPS));
-    }
+    let named: Vec<String> = spent.iter().map(|(ns, what)| format!("{} {what}", spoken(*ns as f64 / 1e6))).collect();
     let explained = match gap.unexplained_ns {
         Some(left) if left.abs() > EXPLAINED.0 => format!(", which leaves {} unexplained", spoken(left as f64 / 1e6)),
         _ => ", which is all of it".to_owned(),
     };
     format!(" That was {}{explained}.", listed(&named))
+}
+
+/// What a step's time goes by with, as those who wait would say it.
+fn spent_on(step: Step) -> &'static str {
+    match step {
+        Step::Asked | Step::Commanded | Step::Granted | Step::Offered | Step::Answered => {
+            "for the offer and its answer"
+        }
+        Step::FlightSent | Step::FlightRetransmitted | Step::FlightReceived | Step::TransportReady => {
+            "for finding each other and agreeing on keys"
+        }
+        Step::DeviceRestartBegun | Step::DeviceRestartEnded => "for the sound device to restart",
+        Step::SubscriberNotified | Step::SubscriberAcknowledged => "for telling those who are to hear",
+        Step::FirstMediaSent | Step::FirstMediaArrived | Step::FirstMediaForwarded | Step::FirstMediaReceived => {
+            "for the first packet to come through"
+        }
+        Step::FirstPlayed => "in the jitter buffer",
+        Step::OldPathClosed | Step::Done | Step::Failed => "for the rest",
+    }
 }

@@ -6,13 +6,14 @@ mod chorus;
 mod heard;
 mod served;
 
+use super::drops::DropRow;
+use super::prose::{listed, spoken, wrapped};
 use crate::exit::UsageError;
 use crate::report::table::{Table, TableError};
 use crate::run::folder::Folder;
 
-/// Lines are no longer than this.
-const WIDEST: usize = 100;
-const INDENT: &str = "  ";
+pub(super) use chorus::paragraphs as chorus;
+pub(super) use served::paragraphs as served;
 
 /// The page.
 ///
@@ -25,84 +26,32 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
         return Err(UsageError::say(missing).into());
     }
     let delays = Table::read(&folder.delays())?;
-    let chorus = chorus::paragraphs(&folder.chorus())?;
+    let heard = heard::paragraphs(&delays, &read::<DropRow>(&folder.drops())?);
     let sections = [
-        ("What everybody heard", heard::paragraphs(&delays)),
-        ("What happened when roles changed", changes::paragraphs(&read(&folder.gaps())?, &read(&folder.stack())?)),
-        ("How together it was", chorus),
-        ("What kind of room it was", served::paragraphs(&crate::run::architecture(folder)?)),
+        section("What everybody heard", &heard),
+        section("What happened when roles changed", &changes(folder)?),
+        section("How together it was", &chorus(folder)?),
+        section("What kind of room it was", &served(&crate::run::architecture(folder)?)),
     ];
-    let mut page = String::new();
-    for (title, paragraphs) in sections.into_iter().filter(|(_, paragraphs)| !paragraphs.is_empty()) {
-        if !page.is_empty() {
-            page.push('\n');
-        }
-        page.push_str(title);
-        page.push('\n');
-        paragraphs.iter().for_each(|paragraph| page.push_str(&wrapped(paragraph)));
-    }
-    Ok(page)
+    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    Ok(sections.join("\n"))
+}
+
+/// What changes of roles did to what people heard.
+///
+/// # Errors
+/// A table is damaged.
+pub(super) fn changes(folder: &Folder) -> anyhow::Result<Vec<String>> {
+    Ok(changes::paragraphs(&read(&folder.gaps())?, &read(&folder.stack())?))
+}
+
+/// A part of a page, under its title; nothing if there is nothing to say.
+pub(super) fn section(title: &str, paragraphs: &[String]) -> String {
+    let wrapped: String = paragraphs.iter().map(|paragraph| wrapped(paragraph)).collect();
+    if wrapped.is_empty() { wrapped } else { format!("{title}\n{wrapped}") }
 }
 
 /// A table, or nothing if it is not there.
 fn read<R: serde::Serialize + serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<R>, TableError> {
     if path.is_file() { Table::read(path) } else { Ok(Vec::new()) }
-}
-
-/// A paragraph in lines; what it begins with as a list's item goes on under its text.
-fn wrapped(paragraph: &str) -> String {
-    let hang = if paragraph.starts_with("- ") { "  " } else { "" };
-    let mut text = String::new();
-    let mut line = INDENT.to_owned();
-    for word in paragraph.split(' ') {
-        let empty = line.trim().is_empty();
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDEST {
-            text.push_str(&line);
-            text.push('\n');
-            line = format!("{INDENT}{hang}{word}");
-            continue;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    text + &line + "\n"
-}
-
-/// `ana`, `ana and ben`, `ana, ben and chloe`.
-fn listed(names: &[String]) -> String {
-    match names {
-        [] => "nobody".to_owned(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
-
-/// A delay as people speak of it.
-fn spoken(ms: f64) -> String {
-    match ms.abs() {
-        long if long >= 950.0 => format!("{:.1} s", ms / 1000.0),
-        _ => format!("{ms:.0} ms"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paragraphs_are_wrapped_and_items_hang() {
-        let text = wrapped(&format!("- {}", "many words ".repeat(20).trim()));
-        assert!(text.lines().all(|line| line.chars().count() <= WIDEST), "{text}");
-        assert!(text.lines().skip(1).all(|line| line.starts_with("    m") || line.starts_with("    w")), "{text}");
-        assert_eq!(text.split_whitespace().filter(|word| *word == "many").count(), 20);
-    }
-
-    #[test]
-    fn names_are_listed_as_people_do() {
-        let names = ["ana", "ben", "chloe"].map(str::to_owned);
-        assert_eq!([listed(&names[..0]), listed(&names[..1])], ["nobody", "ana"]);
-        assert_eq!([listed(&names[..2]), listed(&names)], ["ana and ben", "ana, ben and chloe"]);
-    }
 }

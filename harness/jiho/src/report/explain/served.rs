@@ -5,7 +5,8 @@ use jiho_analysis::metrics::topology::{CONFIDENT, Evidence, Finding, Hypothesis,
 use super::listed;
 use crate::report::topology::{described, odds, percent, tier_name};
 
-pub(super) fn paragraphs(findings: &[Finding]) -> Vec<String> {
+/// One after the other for stage and audience.
+pub(crate) fn paragraphs(findings: &[Finding]) -> Vec<String> {
     findings.iter().flat_map(tier).collect()
 }
 
