@@ -11,6 +11,8 @@
 //! * It begins at the next round. From then on its timestamps say which round a packet belongs to.
 //! * What is missing is concealed by the source's decoder. What comes after its round is dropped and counted; if that
 //!   happens again and again, the source falls back by as much as it is late.
+//! * At their deadlines rounds are mixed no more often than time passes, but for 200 ms at once: else speakers who stutter
+//!   in turn would each be waited for in vain, and a mix of 20 s would last longer than 20 s.
 //! * A source that is always a round too early leaves one out. So clocks that drift apart cost a frame now and then,
 //!   and no queue grows.
 //! * When nobody is active nothing is mixed; timestamps then go on by as much as time has passed.
@@ -43,6 +45,10 @@ use crate::streams::Streams;
 /// What is mixed at once.
 const ROUND_SAMPLES: i64 = FRAME_SAMPLES as i64;
 const ROUND: Nanos = Nanos::from_millis(20);
+/// Rounds may be mixed at their deadlines so much sooner than one every [`ROUND`], …
+const MOST_AHEAD: Nanos = Nanos::from_millis(200);
+/// … of which each makes up for so much: by more than clocks' rates differ, so that fast speakers are not slowed down.
+const PACE: Nanos = Nanos(ROUND.0 - 10_000);
 /// How far a source's timestamps may disagree with the time that has passed in a pause: one second.
 const PAUSE_TOLERANCE: i64 = 48_000;
 
@@ -71,6 +77,8 @@ pub(crate) struct Mixer {
     next: i64,
     /// When the last round was mixed, or nobody was active after it.
     last: Option<RunTime>,
+    /// Before this no round is mixed at its deadline.
+    earliest: RunTime,
     stats: MixStats,
     /// The sound of each source in a round, end to end.
     frames: Vec<f32>,
@@ -87,6 +95,7 @@ impl Mixer {
             told: BTreeMap::new(),
             next: 0,
             last: None,
+            earliest: RunTime::START,
             stats: MixStats::default(),
             frames: Vec::new(),
             sum: Vec::new(),
@@ -161,7 +170,10 @@ impl Mixer {
     pub(crate) fn due(&self) -> Option<RunTime> {
         let active = || self.sources.values().filter(|source| source.is_active());
         match self.timing {
-            Timing::Arrival { deadline } => Some(active().filter_map(Source::since).min()? + deadline),
+            Timing::Arrival { deadline } => {
+                let deadline = active().filter_map(Source::since).min()? + deadline;
+                Some(deadline.max(self.earliest))
+            }
             Timing::Tick => {
                 active().next()?;
                 Some(tick_after(self.last?))
@@ -228,6 +240,7 @@ impl Mixer {
             }
         }
         self.last = Some(now);
+        self.earliest = self.earliest.max(now + -MOST_AHEAD) + PACE;
         if heard.is_empty() {
             return;
         }

@@ -210,6 +210,21 @@ fn clocks_that_drift_apart_cost_a_frame_now_and_then_and_no_queue_grows() {
 }
 
 #[test]
+fn speakers_who_stutter_in_turn_do_not_make_time_go_faster() {
+    let mut desk = room(ARRIVAL);
+    // The first six frames of each 26 come with the seventh.
+    let stutters = |n: i64, shift: i64| {
+        let within = (n + shift).rem_euclid(26);
+        Some(us(0) + Nanos(FRAME_NS * (n + (6 - within).max(0))))
+    };
+    let frames = 3000;
+    let sent = play(&mut desk, frames, |n| stutters(n, 0), |n| stutters(n, 13));
+    let rounds = sent.iter().filter(|mixed| mixed.to == 4).count() as i64;
+    // What is mixed at a deadline may be ahead of time by 200 ms.
+    assert!((frames - 10..=frames + 12).contains(&rounds), "{rounds} rounds in the time of {frames}");
+}
+
+#[test]
 fn a_mix_has_one_clock_whoever_speaks() {
     let mut desk = room(ARRIVAL);
     let pause = |n: i64| every_20_ms(0)(n).filter(|_| !(40..90).contains(&n));
