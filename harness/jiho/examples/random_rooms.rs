@@ -1,32 +1,46 @@
-//! Random rooms of known architecture: holds them in simulation, as many at a time as there are cores, says what each is
-//! and what was heard in it, and how rightly they were named by that.
+//! Random rooms of known architecture: holds them in simulation, as many at a time as there are cores, or in real time on
+//! this machine's loopback, says what each is and what was heard in it, and how rightly they were named by that.
 //!
 //!     random_rooms --rooms 600                      the rooms that are reported on
 //!     random_rooms --rooms 600 --calibrate          those that thresholds are set on
 //!     random_rooms --rooms 60 --drop-probe          some of those who take part drop packets on purpose
 //!     random_rooms --rooms 60 --lossless --keep DIR no link loses anything; the runs' folders are kept
+//!     random_rooms --rooms 190 --drop-probe --on loopback    ten of each architecture in real time, of few people
+//!     random_rooms --rooms 20 --only mesh/mix,forward/cascade only those that are served so, stage first
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program for the terminal
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
-use clap::Parser;
-use jiho::random_rooms::{Pilots, Purpose, RandomRoom, Table, Wish, draw, hold};
-use jiho::run;
+use clap::{Parser, ValueEnum};
+use jiho::random_rooms::{Pilots, Purpose, RandomRoom, Table, Truth, Wish, draw, hold};
 use jiho::run::folder::Folder;
+use jiho::run::{self, World};
 use jiho_analysis::metrics::topology::Finding;
+
+/// Rooms in real time at once. Most of a run is waiting; two cores hold so many without being late for what they send.
+const AT_ONCE: usize = 4;
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum On {
+    Sim,
+    Loopback,
+}
 
 #[derive(Parser)]
 struct Args {
     /// How many.
     #[arg(long, default_value_t = 19)]
-    rooms: u32,
+    rooms: usize,
     /// Leave out so many first.
     #[arg(long, default_value_t = 0)]
-    skip: u32,
+    skip: usize,
+    /// Only rooms that are served like this, such as `mesh/mix,forward/cascade`: stage, then audience.
+    #[arg(long, value_delimiter = ',', value_name = "STAGE/AUDIENCE", value_parser = truth)]
+    only: Vec<Truth>,
     /// Those that thresholds are set on, in place of those that are reported on.
     #[arg(long)]
     calibrate: bool,
@@ -39,7 +53,10 @@ struct Args {
     /// Keep the runs' folders here, without recordings, and truth.csv beside them.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// How many at a time.
+    /// In virtual time, or in real time over this machine's loopback, in rooms of few people.
+    #[arg(long, value_enum, default_value_t = On::Sim)]
+    on: On,
+    /// How many at a time: one for each core, or four on loopback.
     #[arg(long)]
     jobs: Option<usize>,
 }
@@ -47,30 +64,33 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let purpose = if args.calibrate { Purpose::Calibrate } else { Purpose::Report };
-    let wish = Wish { drop_probe: args.drop_probe, lossless: args.lossless };
-    let seeds = purpose.seeds(args.skip + args.rooms);
+    let wish = Wish { drop_probe: args.drop_probe, lossless: args.lossless, few: args.on == On::Loopback };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let (world, at_once) = match args.on {
+        On::Sim => (World::Sim, cores()),
+        On::Loopback => (World::Loopback, AT_ONCE),
+    };
+    let drawn = purpose.seeds(u32::MAX).map(|seed| draw(seed, wish));
+    let wanted = drawn.filter(|room| args.only.is_empty() || args.only.contains(&room.truth));
+    let rooms: Vec<RandomRoom> = wanted.skip(args.skip).take(args.rooms).collect();
     let temporary = tempfile::tempdir()?;
     let dir = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let (next, done) = (AtomicU32::new(seeds.start + args.skip), Mutex::new(Vec::new()));
+    let jobs = args.jobs.unwrap_or(at_once);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let began = Instant::now();
     let _pilots = Pilots::new();
     let work = || -> anyhow::Result<()> {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if !seeds.contains(&seed) {
-                return Ok(());
-            }
-            let room = draw(seed, wish);
-            let folder = hold(&room, &dir.join(seed.to_string()))?;
-            let held = Held::of(room, &folder)?;
+        while let Some(room) = rooms.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let folder = hold(room, world, &dir.join(room.seed.to_string()))?;
+            let held = Held::of(room.clone(), &folder)?;
             if args.keep.is_none() {
                 folder.discard()?;
             }
             println!("{held}");
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(held);
         }
+        Ok(())
     };
     println!(
         "{:>10} {:<24} {:>8} {:>9} {:>5}  {:>5} {:>5}",
@@ -93,6 +113,12 @@ fn main() -> anyhow::Result<()> {
     println!("\n{table}");
     println!("{} rooms in {seconds:.0} s: {:.2} s each", done.len(), seconds / done.len().max(1) as f64);
     Ok(())
+}
+
+fn truth(name: &str) -> Result<Truth, String> {
+    let all = || Truth::all().into_iter();
+    let names = || all().map(|truth| truth.name()).collect::<Vec<_>>().join(", ");
+    all().find(|truth| truth.name() == name).ok_or_else(|| format!("there are {}", names()))
 }
 
 /// A room that was held, how much was heard of it, and what that says.

@@ -11,6 +11,9 @@ use super::{RandomRoom, Truth, Wish};
 const SECONDS: usize = 20;
 /// On any stage.
 pub(super) const MOST_SPEAKERS: usize = 6;
+/// On a stage of few, and in an audience of few.
+const FEWEST: usize = 3;
+const FEW: usize = 4;
 /// Drops are this far apart.
 const DROP_EVERY_MS: usize = 250;
 const DROPS_FROM_MS: usize = 1500;
@@ -22,6 +25,10 @@ pub fn draw(seed: u32, wish: Wish) -> RandomRoom {
     let mut dice = Dice::new(u64::from(seed));
     let loses = !dice.chance(0.5) && !wish.lossless;
     let mut room = Room::new(truth, loses, &mut dice);
+    if wish.few {
+        room.speakers = room.speakers.clamp(FEWEST, FEW);
+        room.listeners = room.listeners.min(FEW);
+    }
     let (speakers, listeners) = (room.speakers, room.listeners);
     let experiment = room.write(seed, wish.drop_probe, &mut dice);
     RandomRoom { seed, truth, experiment, loses, speakers, listeners }
@@ -253,7 +260,7 @@ mod tests {
     fn every_seed_draws_an_experiment_and_any_row_of_them_all_truths() {
         let mut truths = BTreeSet::new();
         for seed in 0..500 {
-            let wish = Wish { drop_probe: seed % 2 == 0, lossless: false };
+            let wish = Wish { drop_probe: seed % 2 == 0, ..Wish::default() };
             let room = draw(seed, wish);
             let read = Experiment::parse(&room.experiment, Path::new("random.toml"));
             let experiment = read.unwrap_or_else(|error| panic!("{seed}: {error}\n{}", room.experiment));
@@ -268,10 +275,21 @@ mod tests {
     #[test]
     fn a_room_without_losses_has_links_that_lose_nothing() {
         for seed in 0..100 {
-            let room = draw(seed, Wish { lossless: true, drop_probe: false });
+            let room = draw(seed, Wish { lossless: true, ..Wish::default() });
             let experiment = Experiment::parse(&room.experiment, Path::new("random.toml")).unwrap();
             assert!(!room.loses && !room.experiment.contains("loss"));
             assert!(experiment.links.values().all(|link| link.up.loss.is_none() && link.down.loss.is_none()));
+        }
+    }
+
+    #[test]
+    fn a_room_of_few_is_the_one_of_its_seed_with_fewer_in_it() {
+        for seed in 0..100 {
+            let [any, few] = [false, true].map(|few| draw(seed, Wish { few, ..Wish::default() }));
+            assert!((3..=4).contains(&few.speakers) && (2..=4).contains(&few.listeners));
+            assert_eq!((any.truth, any.loses), (few.truth, few.loses));
+            let fits = any.speakers == few.speakers && any.listeners == few.listeners;
+            assert!(!fits || any == few);
         }
     }
 }

@@ -40,15 +40,15 @@ impl Default for Pilots {
     }
 }
 
-/// Holds a room in simulation, into a folder that is not there yet. The experiment's files, which say what the room is,
+/// Holds a room in a world, into a folder that is not there yet. The experiment's files, which say what the room is,
 /// are taken away: what is left is what a room is judged by.
 ///
 /// # Errors
 /// The folder cannot be made or written, or nothing could be measured.
-pub fn hold(room: &RandomRoom, out: &Path) -> anyhow::Result<run::folder::Folder> {
+pub fn hold(room: &RandomRoom, world: World, out: &Path) -> anyhow::Result<run::folder::Folder> {
     let experiment = Experiment::parse(&room.experiment, Path::new("random.toml"))?;
-    let outcome = run::run(&experiment, &room.experiment, World::Sim, out, &Untold)
-        .with_context(|| format!("room {}", room.seed))?;
+    let outcome =
+        run::run(&experiment, &room.experiment, world, out, &Untold).with_context(|| format!("room {}", room.seed))?;
     let folder = outcome.folder;
     for file in [folder.experiment_given(), folder.experiment_effective()] {
         std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;

@@ -69,6 +69,9 @@ pub struct Wish {
     pub drop_probe: bool,
     /// No link loses anything.
     pub lossless: bool,
+    /// Three or four speak and no more than four listen: what one machine can hold in real time, several at once, and
+    /// what tells a mix from a server that forwards.
+    pub few: bool,
 }
 
 impl Truth {
