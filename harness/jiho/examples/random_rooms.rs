@@ -136,7 +136,7 @@ impl Held {
             let there = path.exists();
             Ok(if there { csv::Reader::from_path(path)?.records().count() } else { 0 })
         };
-        let findings = run::architecture(folder)?;
+        let findings = run::architecture(std::slice::from_ref(folder))?;
         let held = Self { holes: rows(folder.breaks())?, drops: rows(folder.drops())?, findings, room };
         for (recording, _) in folder.sidecars()? {
             std::fs::remove_file(recording)?;

@@ -28,11 +28,11 @@ fn main() -> anyhow::Result<()> {
         let folder = Folder::open(Path::new(&argument))?;
         let given = std::fs::read_to_string(folder.experiment_effective())?;
         let experiment = Experiment::parse(&given, &folder.experiment_effective())?;
-        let observations = run::observations::read(&folder)?;
+        let observations = run::observations::read(std::slice::from_ref(&folder))?;
         for (tier, truth) in truth(&experiment) {
             outcomes(&observations, tier).iter().for_each(|outcome| counts.add(outcome, truth));
         }
-        for finding in run::architecture(&folder)? {
+        for finding in run::architecture(std::slice::from_ref(&folder))? {
             let truth = truth(&experiment).into_iter().find(|(tier, _)| *tier == finding.tier).map(|(_, truth)| truth);
             judge(&argument, &finding, truth, &mut score);
         }

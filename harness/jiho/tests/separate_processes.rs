@@ -65,6 +65,17 @@ fn whoever_is_there_hears_every_beep_after_a_plausible_time() {
         assert!(ended.err.contains(line), "{ended:?}");
     }
 
+    let output = Command::new(env!("CARGO_BIN_EXE_jiho"))
+        .args(["analyze", "--format", "json", "lena", "ana", "ben"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let analysed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = analysed["architecture"].as_array().unwrap();
+    assert_eq!(rows.len(), 4 + 6, "one per hypothesis on stage and audience");
+    let named = rows.iter().filter(|row| row["verdict"] == "named");
+    assert!(named.clone().all(|row| row["hypothesis"] == "forward"), "{rows:?}");
+
     let names = ["lena", "ana", "ben"];
     let folders = names.map(|name| folder(dir.path(), name));
     let findings = measured(&folders);

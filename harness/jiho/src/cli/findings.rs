@@ -6,7 +6,7 @@ use jiho_analysis::metrics::topology::Finding;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::report::{breaks, changes, chorus_words, pairs, terminal, topology, words};
+use crate::report::{breaks, changes, chorus, chorus_words, pairs, terminal, topology, words};
 use crate::run::measure::{Findings, PairHeard};
 
 /// Fewer beeps of a pair than this give no interval worth the name.
@@ -67,9 +67,18 @@ pub(super) fn text(
     text
 }
 
-/// The pairs as `pairs.csv` has them.
-pub(super) fn json(findings: &Findings) -> Value {
-    json!(pairs::rows(findings).collect::<Vec<_>>())
+/// Adds what was found to an object, as the tables of these names have it.
+pub(super) fn add(object: &mut Value, found: &Findings, architecture: &[Finding]) {
+    object["pairs"] = json!(pairs::rows(found).collect::<Vec<_>>());
+    if let Some(heard) = &found.chorus {
+        object["chorus"] = json!({
+            "beats": chorus::beats(found, heard).collect::<Vec<_>>(),
+            "asynchrony": chorus::asynchronies(found, heard).collect::<Vec<_>>(),
+            "cure": chorus::cures(found, heard).collect::<Vec<_>>(),
+            "holds": chorus::holds(found, heard).collect::<Vec<_>>(),
+        });
+    }
+    object["architecture"] = json!(topology::rows(&found.run_id, found.rep, architecture).collect::<Vec<_>>());
 }
 
 #[cfg(test)]

@@ -114,8 +114,8 @@ pub(super) fn text(outcome: &Outcome, experiment: &Experiment) -> String {
 }
 
 fn json(outcome: &Outcome) -> anyhow::Result<String> {
-    let pairs = findings::json(&outcome.findings);
-    let value = serde_json::json!({ "run": outcome.run, "folder": outcome.folder.path(), "pairs": pairs });
+    let mut value = serde_json::json!({ "run": outcome.run, "folder": outcome.folder.path() });
+    findings::add(&mut value, &outcome.findings, &outcome.architecture);
     Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
 }
 

@@ -143,7 +143,7 @@ async fn run_until(
     })?;
     findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
     write_tables(&folder, &findings)?;
-    let architecture = write_architecture(&folder, &findings)?;
+    let architecture = write_architecture(std::slice::from_ref(&folder), &findings)?;
     Ok(Outcome { folder, run, findings, architecture })
 }
 
@@ -173,22 +173,24 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Writes what a folder's tables alone can say about who served the room.
+/// Writes what folders' tables alone can say about who served the room, into the first folder.
 ///
 /// # Errors
 /// A table is missing or damaged, or the file cannot be written.
-pub fn write_architecture(folder: &Folder, findings: &Findings) -> anyhow::Result<Vec<topology::Finding>> {
-    let architecture = architecture(folder)?;
-    Table::write(&folder.topology(), topology_rows::rows(&findings.run_id, findings.rep, &architecture))?;
+pub fn write_architecture(folders: &[Folder], findings: &Findings) -> anyhow::Result<Vec<topology::Finding>> {
+    let architecture = architecture(folders)?;
+    if let Some(first) = folders.first() {
+        Table::write(&first.topology(), topology_rows::rows(&findings.run_id, findings.rep, &architecture))?;
+    }
     Ok(architecture)
 }
 
-/// Who served stage and audience, as far as a folder's tables tell.
+/// Who served stage and audience, as far as the tables tell of one run, or of the processes of one room.
 ///
 /// # Errors
 /// A table is missing or damaged.
-pub fn architecture(folder: &Folder) -> anyhow::Result<Vec<topology::Finding>> {
-    Ok(topology::findings(&observations::read(folder)?, &topology::Counts::standard()?))
+pub fn architecture(folders: &[Folder]) -> anyhow::Result<Vec<topology::Finding>> {
+    Ok(topology::findings(&observations::read(folders)?, &topology::Counts::standard()?))
 }
 
 /// What an experiment's recordings are listened to for.

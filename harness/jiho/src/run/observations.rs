@@ -1,18 +1,22 @@
 //! What a run's tables say about who served the room.
 //!
 //! Only tables are read, and of them only what an ear heard and what a client of ours did itself: never the experiment,
-//! `run.json`, what a server called a stream, or whose packets came to an ear.
+//! what a server called a stream, or whose packets came to an ear; of `run.json` only when its process began, if there
+//! are several.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
 use jiho_analysis::arrivals::{Role, Status};
 use jiho_analysis::metrics::Relation;
+use jiho_analysis::metrics::topology::drops::Drop;
 use jiho_analysis::metrics::topology::{Ear, Greeting, Hole, Observations, Sighting};
 use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::track::BreakKind;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
 use super::folder::Folder;
+use super::time_line::TimeLine;
 use crate::report::breaks::BreakRow;
 use crate::report::delays::DelayRow;
 use crate::report::drops::DropRow;
@@ -26,26 +30,59 @@ const SAME_DELAY: Nanos = Nanos::from_millis(1);
 /// Less is no hole: a decoder's seam.
 const SHORTEST: Nanos = Nanos::from_millis(6);
 
-/// Reads the tables of a run's folder. `delays.csv` and `emissions.csv` have to be there; what others would say is not
-/// known without them.
+/// Reads the tables of a run's folder, or of those of several processes that took part in one room; then the first has
+/// what was measured, and what clients did and noted is in their own. Times are on the first folder's line. `delays.csv`
+/// and `emissions.csv` have to be there; what others would say is not known without them.
 ///
 /// # Errors
-/// A table is missing or damaged.
-pub fn read(folder: &Folder) -> Result<Observations, TableError> {
-    let emissions = Table::<EmissionRow>::read(&folder.emissions())?;
-    let delays = Table::<DelayRow>::read(&folder.delays())?;
-    let breaks = if_there::<BreakRow>(&folder.breaks())?;
-    let events = if_there::<EventRow>(&folder.events())?;
-    let packets = if_there::<PacketRow>(&folder.packets())?;
+/// There is no folder, a table is missing or damaged, or of several folders one does not say when its process began.
+pub fn read(folders: &[Folder]) -> anyhow::Result<Observations> {
+    let first = folders.first().context("no folder")?;
+    let mut noted = Noted::default();
+    for (folder, line) in folders.iter().zip(TimeLine::of_all(folders)?) {
+        noted.add(folder, line.shift)?;
+    }
+    let Noted { emissions, events, drops, sealed } = noted;
+    let delays = Table::<DelayRow>::read(&first.delays())?;
+    let breaks = if_there::<BreakRow>(&first.breaks())?;
     let ears = ears(&delays);
     Ok(Observations {
         sightings: sightings(&emissions, &delays),
         holes: breaks.iter().filter_map(hole).collect(),
         greetings: ears.iter().filter_map(|ear| greeting(&ear.name, &events)).collect(),
         ears,
-        drops: if_there::<DropRow>(&folder.drops())?.iter().map(DropRow::observed).collect(),
-        sealed: sealed(&packets),
+        drops,
+        sealed: sealed.into_iter().collect(),
     })
+}
+
+/// What clients did and noted.
+#[derive(Default)]
+struct Noted {
+    emissions: Vec<EmissionRow>,
+    events: Vec<EventRow>,
+    drops: Vec<Drop>,
+    sealed: BTreeSet<String>,
+}
+
+impl Noted {
+    /// Takes a folder's, whose times are to be so much later.
+    fn add(&mut self, folder: &Folder, shift: Nanos) -> Result<(), TableError> {
+        self.emissions.extend(Table::<EmissionRow>::read(&folder.emissions())?.into_iter().map(|mut row| {
+            row.sent_ns += shift.0;
+            row
+        }));
+        self.events.extend(if_there::<EventRow>(&folder.events())?.into_iter().map(|mut row| {
+            row.at_ns += shift.0;
+            row
+        }));
+        self.drops.extend(if_there::<DropRow>(&folder.drops())?.iter().map(|row| {
+            let drop = row.observed();
+            Drop { at: drop.at + shift, played: drop.played.map(|played| played + shift), ..drop }
+        }));
+        self.sealed.extend(sealed(&if_there::<PacketRow>(&folder.packets())?));
+        Ok(())
+    }
 }
 
 fn if_there<R: serde::Serialize + serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<R>, TableError> {
@@ -109,8 +146,7 @@ fn greeting(client: &str, events: &[EventRow]) -> Option<Greeting> {
 }
 
 /// Who sealed what they sent.
-fn sealed(packets: &[PacketRow]) -> Vec<String> {
+fn sealed(packets: &[PacketRow]) -> impl Iterator<Item = String> {
     let sealed = packets.iter().filter(|row| row.tap == Tap::Sent && row.seal_bytes.is_some_and(|bytes| bytes > 0));
-    let names: BTreeSet<&str> = sealed.map(|row| row.endpoint.as_str()).collect();
-    names.into_iter().map(str::to_owned).collect()
+    sealed.map(|row| row.endpoint.clone())
 }

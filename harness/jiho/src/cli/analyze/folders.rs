@@ -51,8 +51,7 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     bar.clear();
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
     run::write_tables(first, &found)?;
-    // What clients did and noted is in their own folders: one alone knows not enough of the room.
-    let architecture = if folders.len() == 1 { run::write_architecture(first, &found)? } else { Vec::new() };
+    let architecture = run::write_architecture(&folders, &found)?;
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",
@@ -60,8 +59,8 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
             first.path().display()
         ))?,
         Format::Json => {
-            let value =
-                serde_json::json!({ "folder": first.path(), "partial": partial, "pairs": findings::json(&found) });
+            let mut value = serde_json::json!({ "folder": first.path(), "partial": partial });
+            findings::add(&mut value, &found, &architecture);
             print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
     }

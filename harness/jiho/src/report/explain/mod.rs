@@ -31,7 +31,7 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
         section("What everybody heard", &heard),
         section("What happened when roles changed", &changes(folder)?),
         section("How together it was", &chorus(folder)?),
-        section("What kind of room it was", &served(&crate::run::architecture(folder)?)),
+        section("What kind of room it was", &served(&crate::run::architecture(std::slice::from_ref(folder))?)),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     Ok(sections.join("\n"))
