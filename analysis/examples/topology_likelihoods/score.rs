@@ -8,8 +8,8 @@ use jiho_analysis::metrics::topology::{Finding, Hypothesis, Verdict};
 /// Judgements on rooms of which the truth is known.
 #[derive(Default)]
 pub(crate) struct Score {
-    /// By tier and truth: rooms, the right one first, named rightly, named wrongly.
-    tiers: BTreeMap<(&'static str, Hypothesis), [u32; 4]>,
+    /// By tier and truth: rooms, the right one first, named, narrowed to several, said to be what it is not.
+    tiers: BTreeMap<(&'static str, Hypothesis), [u32; 5]>,
     /// By the odds of the first, as a probability in percent: how many, and how many are right.
     calibration: BTreeMap<u32, [u32; 2]>,
     confused: BTreeMap<(&'static str, Hypothesis, Hypothesis), u32>,
@@ -23,12 +23,13 @@ impl Score {
         let tier = if finding.tier == jiho_analysis::metrics::Relation::Stage { "stage" } else { "audience" };
         let Some(first) = finding.ranking.first() else { return };
         let right = first.hypothesis == truth;
-        let named = finding.verdict == Verdict::Named;
+        let misstated = !finding.credible.contains(&truth);
         let row = self.tiers.entry((tier, truth)).or_default();
         row[0] += 1;
         row[1] += u32::from(right);
-        row[2] += u32::from(named && right);
-        row[3] += u32::from(named && !right);
+        row[2] += u32::from(finding.verdict() == Verdict::Named);
+        row[3] += u32::from(finding.verdict() == Verdict::Narrowed);
+        row[4] += u32::from(misstated);
         if !right {
             *self.confused.entry((tier, truth, first.hypothesis)).or_default() += 1;
         }
@@ -42,9 +43,10 @@ impl Score {
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "tier      truth            rooms  first  named  wrongly named")?;
-        for ((tier, truth), [rooms, first, named, wrong]) in &self.tiers {
-            writeln!(f, "{tier:<9} {:<16} {rooms:>5} {first:>6} {named:>6} {wrong:>6}", truth.name())?;
+        writeln!(f, "tier      truth            rooms  first  named  narrowed  misstated")?;
+        for ((tier, truth), [rooms, first, named, narrowed, misstated]) in &self.tiers {
+            let truth = truth.name();
+            writeln!(f, "{tier:<9} {truth:<16} {rooms:>5} {first:>6} {named:>6} {narrowed:>9} {misstated:>10}")?;
         }
         writeln!(f, "taken for another:")?;
         for ((tier, truth, other), rooms) in &self.confused {

@@ -109,7 +109,7 @@ fn main() -> anyhow::Result<()> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let mut table = Table::default();
-    done.iter().for_each(|held| table.add(held.room.seed, held.room.truth, &held.findings));
+    done.iter().for_each(|held| table.add(&held.room, &held.findings));
     println!("\n{table}");
     println!("{} rooms in {seconds:.0} s: {:.2} s each", done.len(), seconds / done.len().max(1) as f64);
     Ok(())

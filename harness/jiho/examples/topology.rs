@@ -1,7 +1,8 @@
 //! How rightly the architectures of finished runs are named from their sound, and what is to be counted of them.
 //!
 //! `cargo run --release -p jiho --example topology -- runs/*` sets what is said of each run's folder beside its
-//! experiment, which only this program looks at. With `--counts` it prints the outcomes of these runs as
+//! experiment, which only this program looks at. A folder without one is a random room's, named after its seed; random
+//! rooms are tabled at the end. With `--counts` it prints the outcomes of these runs as
 //! `analysis/src/metrics/topology/likelihoods.csv` has them.
 
 // A program for people.
@@ -10,14 +11,17 @@
 use std::path::Path;
 
 use jiho::experiment::{Architecture, Experiment, Through};
+use jiho::random_rooms::{RandomRoom, Table, Wish, draw};
 use jiho::report::topology::tier_name;
 use jiho::run;
 use jiho::run::folder::Folder;
 use jiho_analysis::metrics::Relation;
-use jiho_analysis::metrics::topology::{Counts, Finding, Hypothesis, Verdict, outcomes};
+use jiho_analysis::metrics::topology::{Counts, Finding, Hypothesis, Verdict, findings, outcomes};
 
 fn main() -> anyhow::Result<()> {
     let mut counts = Counts::default();
+    let standard = Counts::standard()?;
+    let mut table = Table::default();
     let mut score = [0; 4];
     let mut counting = false;
     for argument in std::env::args().skip(1) {
@@ -26,30 +30,49 @@ fn main() -> anyhow::Result<()> {
             continue;
         }
         let folder = Folder::open(Path::new(&argument))?;
-        let given = std::fs::read_to_string(folder.experiment_effective())?;
-        let experiment = Experiment::parse(&given, &folder.experiment_effective())?;
+        let room = random_room(Path::new(&argument));
+        let truths = match &room {
+            Some(RandomRoom { truth, .. }) => [(Relation::Stage, truth.stage), (Relation::Audience, truth.audience)],
+            None => {
+                let given = std::fs::read_to_string(folder.experiment_effective())?;
+                truth(&Experiment::parse(&given, &folder.experiment_effective())?)
+            }
+        };
         let observations = run::observations::read(std::slice::from_ref(&folder))?;
-        for (tier, truth) in truth(&experiment) {
+        for (tier, truth) in truths {
             outcomes(&observations, tier).iter().for_each(|outcome| counts.add(outcome, truth));
         }
-        for finding in run::architecture(std::slice::from_ref(&folder))? {
-            let truth = truth(&experiment).into_iter().find(|(tier, _)| *tier == finding.tier).map(|(_, truth)| truth);
-            judge(&argument, &finding, truth, &mut score);
+        let found = findings(&observations, &standard);
+        for finding in &found {
+            let truth = truths.iter().find(|(tier, _)| *tier == finding.tier).map(|(_, truth)| *truth);
+            judge(&argument, finding, truth, &mut score);
         }
+        room.iter().for_each(|room| table.add(room, &found));
     }
     if counting {
         print!("{}", counts.write());
     }
     let [all, first, named, wrong] = score;
-    eprintln!("{all} tiers: {first} with the right one first, {named} named, {wrong} of these wrongly");
+    if table != Table::default() {
+        eprintln!("{table}");
+    }
+    eprintln!("{all} tiers: {first} with the right one first, {named} named, {wrong} said to be what they are not");
     Ok(())
+}
+
+/// What was drawn from the seed that a folder without an experiment is named after.
+fn random_room(folder: &Path) -> Option<RandomRoom> {
+    let seed = folder.file_name()?.to_str()?.parse().ok()?;
+    (!Folder::open(folder).ok()?.experiment_effective().exists()).then(|| draw(seed, Wish::default()))
 }
 
 fn judge(run: &str, finding: &Finding, truth: Option<Hypothesis>, score: &mut [u32; 4]) {
     let Some(first) = finding.ranking.first() else { return };
     let right = Some(first.hypothesis) == truth;
-    let named = finding.verdict == Verdict::Named;
-    for (count, counts) in score.iter_mut().zip([true, right, named, named && !right]) {
+    let named = finding.verdict() == Verdict::Named;
+    for (count, counts) in
+        score.iter_mut().zip([true, right, named, truth.is_some_and(|truth| !finding.credible.contains(&truth))])
+    {
         *count += u32::from(counts);
     }
     let ranking = finding.ranking.iter().map(|r| format!("{} {:+.1}", r.hypothesis.name(), r.log_odds));

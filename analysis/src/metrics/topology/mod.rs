@@ -240,12 +240,24 @@ pub struct Finding {
     pub tier: Relation,
     /// All hypotheses, the likeliest first.
     pub ranking: Vec<Ranked>,
-    /// Whether the first may be named.
-    pub verdict: Verdict,
+    /// It was one of these: the fewest of the likeliest that have it with the odds of [`CONFIDENT`] against all others
+    /// together, the likeliest first. All of them, if the evidence rules out none.
+    pub credible: Vec<Hypothesis>,
     /// By what.
     pub evidence: Vec<Evidence>,
-    /// If undecided: what would tell the first two apart.
+    /// Unless one is named: what would tell the first two apart.
     pub would_decide: Option<String>,
+}
+
+impl Finding {
+    /// How much that says.
+    pub fn verdict(&self) -> Verdict {
+        match self.credible.len() {
+            1 => Verdict::Named,
+            all if all == self.ranking.len() => Verdict::Undecided,
+            _ => Verdict::Narrowed,
+        }
+    }
 }
 
 /// How likely a hypothesis is.
@@ -263,6 +275,8 @@ pub struct Ranked {
 pub enum Verdict {
     /// It was the first.
     Named,
-    /// It may have been the second as well.
+    /// It was one of the first few, and none of the others.
+    Narrowed,
+    /// It may have been any.
     Undecided,
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::likelihoods::Counts;
 use super::outcome::outcomes;
 use super::series::Room;
-use super::{Evidence, Finding, Hypothesis, Kind, Observations, Ranked, Verdict, drops, sealed};
+use super::{Evidence, Finding, Hypothesis, Kind, Observations, Ranked, drops, sealed};
 use crate::metrics::Relation;
 
-/// Logarithm of the odds from which on a hypothesis is named: three hundred to one.
+/// Logarithm of the odds from which on it is said that it was one of some hypotheses and none of the others: three hundred
+/// to one.
 pub const CONFIDENT: f64 = 5.7;
 /// Kinds of evidence overlap: what one says, another says in part again. Their sum counts this much.
 const OVERLAP: f64 = 0.85;
@@ -46,15 +47,18 @@ impl Finding {
             .zip(&weights)
             .map(|((hypothesis, _), weight)| Ranked { hypothesis: *hypothesis, log_odds: odds(*weight) })
             .collect();
-        let verdict = match ranking.first() {
-            Some(first) if first.log_odds >= CONFIDENT && is_borne(&evidence, &ranking) => Verdict::Named,
-            _ => Verdict::Undecided,
+        let is_said = |first: &usize| {
+            let (within, beyond) = weights.split_at(*first);
+            (within.iter().sum::<f64>() / beyond.iter().sum::<f64>()).ln() >= CONFIDENT
+                && is_borne(&evidence, &ranking, *first)
         };
-        let would_decide = match (verdict, &ranking[..]) {
-            (Verdict::Undecided, [first, second, ..]) => Some(deciding(first.hypothesis, second.hypothesis)),
+        let said = (1..ranking.len()).find(is_said).unwrap_or(ranking.len());
+        let credible: Vec<Hypothesis> = ranking.iter().take(said).map(|ranked| ranked.hypothesis).collect();
+        let would_decide = match credible[..] {
+            [first, second, ..] => Some(deciding(first, second)),
             _ => None,
         };
-        Self { tier, ranking, verdict, evidence, would_decide }
+        Self { tier, ranking, credible, evidence, would_decide }
     }
 }
 
@@ -70,9 +74,10 @@ impl Evidence {
     }
 }
 
-/// Nothing is named by one kind of evidence alone, but by the drop probe.
-fn is_borne(evidence: &[Evidence], ranking: &[Ranked]) -> bool {
-    let [first, others @ ..] = ranking else { return false };
+/// Nothing is said by one kind of evidence alone, but by the drop probe: whether the first is borne against what comes
+/// after so many.
+fn is_borne(evidence: &[Evidence], ranking: &[Ranked], credible: usize) -> bool {
+    let (Some(first), others) = (ranking.first(), &ranking[credible..]) else { return false };
     let speaks = |e: &&Evidence| others.iter().any(|other| e.speaks(first.hypothesis, other.hypothesis));
     let kinds: BTreeSet<Kind> = evidence.iter().filter(speaks).map(|e| e.kind).collect();
     kinds.len() >= 2 || kinds.contains(&Kind::Drops)

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jiho_analysis::metrics::topology::Hypothesis;
 
+use super::alike::edge_of;
 use super::dice::Dice;
 use super::{RandomRoom, Truth, Wish};
 
@@ -29,9 +30,9 @@ pub fn draw(seed: u32, wish: Wish) -> RandomRoom {
         room.speakers = room.speakers.clamp(FEWEST, FEW);
         room.listeners = room.listeners.min(FEW);
     }
-    let (speakers, listeners) = (room.speakers, room.listeners);
+    let (speakers, listeners, edges) = (room.speakers, room.listeners, room.edges);
     let experiment = room.write(seed, wish.drop_probe, &mut dice);
-    RandomRoom { seed, truth, experiment, loses, speakers, listeners }
+    RandomRoom { seed, truth, experiment, loses, speakers, listeners, edges }
 }
 
 struct Room {
@@ -160,7 +161,7 @@ impl Room {
 
     /// At which edge somebody is: all at the first one, unless a cascade serves them, which spreads them over all.
     fn edge_of(&self, n: usize, of: usize, served: Hypothesis) -> Option<usize> {
-        let spread = n * self.edges / of.max(1);
+        let spread = edge_of(n, of, self.edges);
         (self.edges > 1).then_some(if served == Hypothesis::Cascade { spread } else { 0 })
     }
 

@@ -4,6 +4,7 @@
 //! A seed draws who is where, over which links, with which jitter buffers and clocks, and who serves them. The truth goes
 //! along beside the experiment; whoever judges a room is given its run's folder alone. Half of the rooms lose nothing.
 
+mod alike;
 mod dice;
 mod draw;
 mod hold;
@@ -31,6 +32,8 @@ pub struct RandomRoom {
     pub speakers: usize,
     /// In the audience.
     pub listeners: usize,
+    /// How many servers; 1 unless there is a cascade.
+    pub edges: usize,
 }
 
 /// Who serves a room.

@@ -6,10 +6,13 @@ use std::fmt::{self, Display};
 use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::topology::{Finding, Hypothesis, Verdict};
 
-use super::Truth;
+use super::RandomRoom;
 
 /// Ends of the ranges of stated probabilities that are held against how often they came true.
 const STATED: [f64; 7] = [0.0, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0];
+
+/// Those that are the same thing to the ear in some rooms.
+const FORWARDED: [Hypothesis; 2] = [Hypothesis::Forward, Hypothesis::Cascade];
 
 /// Counts of conclusions.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +21,8 @@ pub struct Table {
     by_truth: BTreeMap<(&'static str, Hypothesis), Count>,
     /// By the range that the first one's probability is in: how many, of which right, and the sum of what was stated.
     stated: [(usize, usize, f64); STATED.len() - 1],
-    /// Which was named in place of which, by the room's seed.
-    wrong: Vec<(u32, &'static str, Hypothesis, Hypothesis)>,
+    /// What was said of which truth that it does not hold, by the room's seed.
+    wrong: Vec<(u32, &'static str, Hypothesis, Vec<Hypothesis>)>,
 }
 
 /// What was concluded of rooms with one truth.
@@ -29,11 +32,17 @@ pub struct Count {
     pub rooms: usize,
     /// The truth was first.
     pub first: usize,
-    /// The truth was named.
+    /// The truth was first, or sounds like what was: see [`RandomRoom::sounds_alike`].
+    pub alike: usize,
+    /// One hypothesis was named, whichever.
     pub named: usize,
-    /// Something else was named.
-    pub misnamed: usize,
-    /// Nothing was named.
+    /// By how many hypotheses were left: how often some were, and others not.
+    pub narrowed: BTreeMap<usize, usize>,
+    /// The truth was among fewer than all.
+    pub within: usize,
+    /// The truth was not among those that it was said to be.
+    pub misstated: usize,
+    /// Nothing was said.
     pub undecided: usize,
     /// What was first in place of the truth.
     pub mistaken_for: BTreeMap<Hypothesis, usize>,
@@ -41,24 +50,30 @@ pub struct Count {
 
 impl Table {
     /// Takes what was concluded of a room.
-    pub fn add(&mut self, seed: u32, truth: Truth, findings: &[Finding]) {
+    pub fn add(&mut self, room: &RandomRoom, findings: &[Finding]) {
         for finding in findings {
             let (tier, truth) = match finding.tier {
-                Relation::Stage => ("stage", truth.stage),
-                Relation::Audience => ("audience", truth.audience),
+                Relation::Stage => ("stage", room.truth.stage),
+                Relation::Audience => ("audience", room.truth.audience),
                 Relation::Own => continue,
             };
             let Some(first) = finding.ranking.first() else { continue };
             let right = first.hypothesis == truth;
+            let either = [truth, first.hypothesis].iter().all(|h| FORWARDED.contains(h));
             let count = self.by_truth.entry((tier, truth)).or_default();
             count.rooms += 1;
             count.first += usize::from(right);
-            match finding.verdict {
+            count.alike += usize::from(right || either && room.sounds_alike(finding.tier));
+            match finding.verdict() {
                 Verdict::Undecided => count.undecided += 1,
-                Verdict::Named if right => count.named += 1,
-                Verdict::Named => {
-                    count.misnamed += 1;
-                    self.wrong.push((seed, tier, truth, first.hypothesis));
+                Verdict::Named => count.named += 1,
+                Verdict::Narrowed => *count.narrowed.entry(finding.credible.len()).or_default() += 1,
+            }
+            match finding.credible.contains(&truth) {
+                true => count.within += usize::from(finding.verdict() != Verdict::Undecided),
+                false => {
+                    count.misstated += 1;
+                    self.wrong.push((room.seed, tier, truth, finding.credible.clone()));
                 }
             }
             if !right {
@@ -76,30 +91,44 @@ impl Table {
     /// Of a tier's rooms, whatever they are.
     pub fn of(&self, tier: &str) -> Count {
         let own = self.by_truth.iter().filter(|((other, _), _)| *other == tier);
-        own.fold(Count::default(), |sum, (_, count)| Count {
-            rooms: sum.rooms + count.rooms,
-            first: sum.first + count.first,
-            named: sum.named + count.named,
-            misnamed: sum.misnamed + count.misnamed,
-            undecided: sum.undecided + count.undecided,
-            mistaken_for: BTreeMap::new(),
+        own.fold(Count::default(), |mut sum, (_, count)| {
+            for (left, rooms) in &count.narrowed {
+                *sum.narrowed.entry(*left).or_default() += rooms;
+            }
+            Count {
+                rooms: sum.rooms + count.rooms,
+                first: sum.first + count.first,
+                alike: sum.alike + count.alike,
+                named: sum.named + count.named,
+                within: sum.within + count.within,
+                misstated: sum.misstated + count.misstated,
+                undecided: sum.undecided + count.undecided,
+                ..sum
+            }
         })
     }
 }
 
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<9} {:<16} rooms  right first  named  misnamed  undecided  mistaken for", "tier", "truth")?;
+        writeln!(
+            f,
+            "{:<9} {:<16} rooms  first    or alike  named  narrowed to  within  undecided  misstated  mistaken for",
+            "tier", "truth"
+        )?;
         let mut row = |tier: &str, truth: &str, count: &Count| {
-            let Count { rooms, first, named, misnamed, undecided, mistaken_for } = count;
-            let share = percent(*first, *rooms);
-            let mistaken: Vec<String> =
-                mistaken_for.iter().map(|(hypothesis, count)| format!("{} {count}", hypothesis.name())).collect();
-            let mistaken = mistaken.join(", ");
-            writeln!(
-                f,
-                "{tier:<9} {truth:<16} {rooms:>5}  {share:>11}  {named:>5}  {misnamed:>8}  {undecided:>9}  {mistaken}"
-            )
+            let Count { rooms, first, alike, named, within, misstated, undecided, .. } = count;
+            let [first, alike] = [first, alike].map(|part| percent(*part, *rooms));
+            let listed = |parts: Vec<String>| parts.join(", ");
+            let narrowed = listed(count.narrowed.iter().map(|(left, rooms)| format!("{left}: {rooms}")).collect());
+            let mistaken =
+                count.mistaken_for.iter().map(|(hypothesis, rooms)| format!("{} {rooms}", hypothesis.name()));
+            let mistaken = listed(mistaken.collect());
+            let line = format!(
+                "{tier:<9} {truth:<16} {rooms:>5}  {first:>7}  {alike:>7}  {named:>5}  {narrowed:<11}  {within:>6}  \
+                 {undecided:>9}  {misstated:>9}  {mistaken}"
+            );
+            writeln!(f, "{}", line.trim_end())
         };
         for ((tier, truth), count) in &self.by_truth {
             row(tier, truth.name(), count)?;
@@ -113,8 +142,9 @@ impl Display for Table {
             let stated = if *all > 0 { format!("{:.2} %", 100.0 * sum / *all as f64) } else { String::new() };
             writeln!(f, "{range:<16} {all:>6}  {:>7}  {stated}", percent(*right, *all))?;
         }
-        for (seed, tier, truth, named) in &self.wrong {
-            writeln!(f, "seed {seed}: {tier} is {}, and {} was named", truth.name(), named.name())?;
+        for (seed, tier, truth, stated) in &self.wrong {
+            let stated: Vec<&str> = stated.iter().map(|hypothesis| hypothesis.name()).collect();
+            writeln!(f, "seed {seed}: {tier} is {}, and was said to be {}", truth.name(), stated.join(" or "))?;
         }
         Ok(())
     }
@@ -129,27 +159,39 @@ mod tests {
     use jiho_analysis::metrics::topology::Ranked;
 
     use super::*;
+    use crate::random_rooms::{Truth, Wish, draw};
 
-    fn finding(tier: Relation, first: Hypothesis, log_odds: f64, verdict: Verdict) -> Finding {
-        let ranking = vec![Ranked { hypothesis: first, log_odds }];
-        Finding { tier, ranking, verdict, evidence: Vec::new(), would_decide: None }
+    /// The first of some stage's or audience's hypotheses, and how many are credible.
+    fn finding(tier: Relation, ranking: &[(Hypothesis, f64)], credible: usize) -> Finding {
+        let ranking: Vec<Ranked> =
+            ranking.iter().map(|&(hypothesis, log_odds)| Ranked { hypothesis, log_odds }).collect();
+        let credible = ranking.iter().take(credible).map(|ranked| ranked.hypothesis).collect();
+        Finding { tier, ranking, credible, evidence: Vec::new(), would_decide: None }
     }
 
     #[test]
-    fn right_wrong_and_undecided_are_counted_by_truth_and_by_what_was_stated() {
-        let truth = Truth { stage: Hypothesis::Mesh, audience: Hypothesis::Mix };
+    fn what_was_said_is_counted_by_truth_and_by_the_probability_that_was_stated() {
+        use Hypothesis::{Cascade, Forward, Mesh, Mix};
+        let truth = Truth { stage: Forward, audience: Mix };
+        let room = |seed| RandomRoom { seed, truth, speakers: 2, ..draw(seed, Wish::default()) };
         let mut table = Table::default();
-        table.add(1, truth, &[finding(Relation::Stage, Hypothesis::Mesh, 8.0, Verdict::Named)]);
-        table.add(2, truth, &[finding(Relation::Stage, Hypothesis::Forward, 8.0, Verdict::Named)]);
-        table.add(3, truth, &[finding(Relation::Stage, Hypothesis::Forward, 1.0, Verdict::Undecided)]);
-        table.add(4, truth, &[finding(Relation::Audience, Hypothesis::Mix, 1.0, Verdict::Undecided)]);
+        let mut add = |seed, tier, ranking: &[(Hypothesis, f64)], credible| {
+            table.add(&room(seed), &[finding(tier, ranking, credible)]);
+        };
+        add(1, Relation::Stage, &[(Forward, 8.0), (Cascade, -9.0), (Mesh, -9.0)], 1);
+        add(2, Relation::Stage, &[(Mesh, 8.0), (Cascade, -8.1), (Forward, -9.0)], 1);
+        add(3, Relation::Stage, &[(Cascade, 1.0), (Forward, -1.0), (Mesh, -9.0)], 2);
+        add(4, Relation::Audience, &[(Mix, 1.0), (Forward, -1.0), (Mesh, -9.0)], 3);
         let stage = table.of("stage");
-        assert_eq!((stage.rooms, stage.first, stage.named, stage.misnamed, stage.undecided), (3, 1, 1, 1, 1));
+        assert_eq!((stage.rooms, stage.first, stage.alike, stage.named), (3, 1, 2, 2));
+        assert_eq!((stage.within, stage.misstated, stage.undecided), (2, 1, 0));
+        assert_eq!(stage.narrowed, BTreeMap::from([(2, 1)]));
         assert_eq!(table.of("audience").undecided, 1);
         let text = table.to_string();
-        assert!(text.contains("mesh                 3       33.3 %      1         1          1  forward 2"), "{text}");
+        let row = "forward              3   33.3 %   66.7 %      2  2: 1              2          0          1";
+        assert!(text.contains(&format!("{row}  mesh 1, cascade 1")), "{text}");
         assert!(text.contains("99.9 to 100 %         2   50.0 %  99.97 %"), "{text}");
         assert!(text.contains("50 to 80 %            2   50.0 %  73.11 %"), "{text}");
-        assert!(text.contains("seed 2: stage is mesh, and forward was named"), "{text}");
+        assert!(text.contains("seed 2: stage is forward, and was said to be mesh"), "{text}");
     }
 }

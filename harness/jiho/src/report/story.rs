@@ -2,7 +2,7 @@
 //! was by its sound, and what would have been different in rooms of other kinds.
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::metrics::topology::{CONFIDENT, Hypothesis, Verdict};
+use jiho_analysis::metrics::topology::Hypothesis;
 use jiho_analysis::metrics::{Gap, Relation, Side, tier};
 use jiho_analysis::stats;
 use jiho_analysis::units::Nanos;
@@ -145,12 +145,7 @@ fn longest_ms(room: &Room, part: fn(&Gap) -> Option<Nanos>) -> Option<f64> {
 /// What the tier may have been served by, in a few words.
 fn served(room: &Room, relation: Relation) -> Option<String> {
     let finding = room.promotion.architecture.iter().find(|finding| finding.tier == relation)?;
-    let open = finding.ranking.iter().filter(|ranked| ranked.log_odds > -CONFIDENT);
-    let named = finding.ranking.iter().take(1);
-    let names: Vec<&str> = match finding.verdict {
-        Verdict::Named => named.map(|ranked| in_short(ranked.hypothesis)).collect(),
-        Verdict::Undecided => open.map(|ranked| in_short(ranked.hypothesis)).collect(),
-    };
+    let names: Vec<&str> = finding.credible.iter().copied().map(in_short).collect();
     Some(names.join(" or "))
 }
 

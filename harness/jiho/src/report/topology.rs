@@ -1,7 +1,7 @@
 //! `topology.csv`: one row per hypothesis on who served stage and audience; and what may be said of it in words.
 
 use jiho_analysis::metrics::Relation;
-use jiho_analysis::metrics::topology::{CONFIDENT, Evidence, Finding, Hypothesis, Ranked, Verdict};
+use jiho_analysis::metrics::topology::{Evidence, Finding, Hypothesis, Ranked, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// A hypothesis on one tier.
@@ -25,32 +25,32 @@ pub struct TopologyRow {
 pub enum RowVerdict {
     /// It was this one.
     Named,
-    /// It may have been this one.
+    /// It was this one or another that is open.
     Open,
-    /// It was not this one.
+    /// It was none of these.
     RuledOut,
 }
 
 /// All rows, by tier, the likeliest first.
 pub fn rows<'f>(run_id: &'f str, rep: u32, findings: &'f [Finding]) -> impl Iterator<Item = TopologyRow> + 'f {
     findings.iter().flat_map(move |finding| {
-        finding.ranking.iter().enumerate().map(move |(place, ranked)| TopologyRow {
+        finding.ranking.iter().map(move |ranked| TopologyRow {
             run_id: run_id.to_owned(),
             rep,
             tier: finding.tier,
             hypothesis: ranked.hypothesis,
             log_odds: hundredths(ranked.log_odds),
             evidence: evidence(finding, ranked.hypothesis),
-            verdict: verdict(finding, place, ranked),
+            verdict: verdict(finding, ranked),
         })
     })
 }
 
-fn verdict(finding: &Finding, place: usize, ranked: &Ranked) -> RowVerdict {
-    match finding.verdict {
-        Verdict::Named if place == 0 => RowVerdict::Named,
-        _ if ranked.log_odds <= -CONFIDENT => RowVerdict::RuledOut,
-        _ => RowVerdict::Open,
+fn verdict(finding: &Finding, ranked: &Ranked) -> RowVerdict {
+    match finding.verdict() {
+        _ if !finding.credible.contains(&ranked.hypothesis) => RowVerdict::RuledOut,
+        Verdict::Named => RowVerdict::Named,
+        Verdict::Narrowed | Verdict::Undecided => RowVerdict::Open,
     }
 }
 
@@ -84,23 +84,39 @@ fn sentence(finding: &Finding) -> String {
     let Some(first) = finding.ranking.first() else {
         return format!("From sound nothing can be said about who served the {tier}.");
     };
-    match finding.verdict {
+    match finding.verdict() {
         Verdict::Named => format!(
             "From sound, the {tier} was served by {} ({}), by {}.",
             described(first.hypothesis),
             odds(first.log_odds),
             by(first.hypothesis)
         ),
+        Verdict::Narrowed => format!(
+            "From sound, the {tier} was served by {}, and by nothing else, by {}.",
+            either(&open(finding)),
+            by(first.hypothesis)
+        ),
         Verdict::Undecided => {
-            let open: Vec<String> = finding
-                .ranking
-                .iter()
-                .filter(|ranked| ranked.log_odds > -CONFIDENT)
-                .map(|ranked| format!("{} ({})", described(ranked.hypothesis), percent(ranked.log_odds)))
-                .collect();
-            format!("From sound, who served the {tier} is undecided: {}.", open.join(", "))
+            format!("From sound, who served the {tier} is undecided: {}.", open(finding).join(", "))
         }
     }
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub fn either(open: &[String]) -> String {
+    match open {
+        [most @ .., one, last] => {
+            most.iter().chain([&format!("{one} or {last}")]).cloned().collect::<Vec<_>>().join(", ")
+        }
+        _ => open.concat(),
+    }
+}
+
+/// What it may have been, each with its probability.
+pub fn open(finding: &Finding) -> Vec<String> {
+    let may_be = |ranked: &&Ranked| finding.credible.contains(&ranked.hypothesis);
+    let said = |ranked: &Ranked| format!("{} ({})", described(ranked.hypothesis), percent(ranked.log_odds));
+    finding.ranking.iter().filter(may_be).map(said).collect()
 }
 
 /// Stage or audience.

@@ -1,9 +1,9 @@
 //! Who served stage and audience: what is named, what was ruled out and by what, what is open and what would decide.
 
-use jiho_analysis::metrics::topology::{CONFIDENT, Evidence, Finding, Hypothesis, Ranked, Verdict};
+use jiho_analysis::metrics::topology::{Evidence, Finding, Hypothesis, Ranked, Verdict};
 
 use super::listed;
-use crate::report::topology::{described, odds, percent, tier_name};
+use crate::report::topology::{described, either, odds, open, tier_name};
 
 /// One after the other for stage and audience.
 pub(crate) fn paragraphs(findings: &[Finding]) -> Vec<String> {
@@ -14,22 +14,21 @@ fn tier(finding: &Finding) -> Vec<String> {
     let name = tier_name(finding.tier);
     let Some(first) = finding.ranking.first() else { return Vec::new() };
     let mut said = Vec::new();
-    let verdict = match finding.verdict {
+    let verdict = match finding.verdict() {
         Verdict::Named => {
             format!("- The {name} was served by {}: {}.", described(first.hypothesis), odds(first.log_odds))
         }
-        Verdict::Undecided => {
-            let open: Vec<String> =
-                open(finding).map(|r| format!("{} ({})", described(r.hypothesis), percent(r.log_odds))).collect();
-            format!("- Who served the {name} is undecided: {}.", listed(&open))
+        Verdict::Narrowed => {
+            format!("- The {name} was served by {}, and by nothing else.", either(&open(finding)))
         }
+        Verdict::Undecided => format!("- Who served the {name} is undecided: {}.", listed(&open(finding))),
     };
     let grounds: Vec<&str> = grounds(finding, first.hypothesis).map(|e| e.sentence.as_str()).collect();
     said.push(if grounds.is_empty() { verdict } else { format!("{verdict} {}", grounds.join(" ")) });
     let out: Vec<String> = finding
         .ranking
         .iter()
-        .filter(|ranked| ranked.log_odds <= -CONFIDENT)
+        .filter(|ranked| !finding.credible.contains(&ranked.hypothesis))
         .map(|ranked| format!("{} by {}", described(ranked.hypothesis), against(finding, ranked, first)))
         .collect();
     if !out.is_empty() {
@@ -39,10 +38,6 @@ fn tier(finding: &Finding) -> Vec<String> {
         said.push(format!("- What would decide it: {would}"));
     }
     said
-}
-
-fn open(finding: &Finding) -> impl Iterator<Item = &Ranked> {
-    finding.ranking.iter().filter(|ranked| ranked.log_odds > -CONFIDENT)
 }
 
 /// What speaks for a hypothesis against any other.
