@@ -31,6 +31,8 @@ const LEAST_SIGHTINGS: usize = 3;
 const ENOUGH_EARS: usize = 32;
 /// Sightings are a second apart: a delay between two that are further apart is not known.
 const APART_MS: f64 = 2500.0;
+/// So is one that moves by more from one sighting to the next, in ms: a buffer moved, nobody knows when. Clocks drift by less.
+const STILL_MS: f64 = 0.5;
 
 impl<'o> Room<'o> {
     pub(super) fn new(observations: &'o Observations) -> Self {
@@ -91,13 +93,15 @@ pub(super) fn heard_ms(sighting: &Sighting) -> f64 {
     (sighting.captured + sighting.delay).since_start().as_millis_f64()
 }
 
-/// The delay of a series at an instant of the ear's clock, in ms: on the line between the two sightings around it.
+/// The delay of a series at an instant of the ear's clock, in ms: on the line between the two sightings around it, if
+/// it keeps still between them.
 pub(super) fn delay_at(series: &[&Sighting], at_ms: f64) -> Option<f64> {
     let after = series.partition_point(|sighting| heard_ms(sighting) < at_ms);
     let (before, after) = (series.get(after.checked_sub(1)?)?, series.get(after)?);
     let (from, to) = (heard_ms(before), heard_ms(after));
     let part = (at_ms - from) / (to - from);
-    (to - from < APART_MS).then(|| delay_ms(before) + part * (delay_ms(after) - delay_ms(before)))
+    let moved = delay_ms(after) - delay_ms(before);
+    (to - from < APART_MS && moved.abs() < STILL_MS).then(|| delay_ms(before) + part * moved)
 }
 
 /// All pairs of speakers at an ear, each both ways round: the one's sightings are at other instants than the other's.
