@@ -8,11 +8,13 @@ use super::series::Room;
 use super::{Evidence, Finding, Hypothesis, Kind, Observations, Ranked, drops, sealed};
 use crate::metrics::Relation;
 
-/// Logarithm of the odds from which on it is said that it was one of some hypotheses and none of the others: three hundred
-/// to one.
+/// Logarithm of the odds from which on it is said that it was one of some hypotheses and none of the others: three
+/// hundred to one.
 pub const CONFIDENT: f64 = 5.7;
 /// Kinds of evidence overlap: what one says, another says in part again. Their sum counts this much.
 const OVERLAP: f64 = 0.85;
+/// Hypotheses whose odds differ by less, as a logarithm, are credible together or not at all.
+const ALIKE: f64 = 0.5;
 /// A kind of evidence speaks for one hypothesis against another if it is so much likelier by it: a logarithm.
 const SPEAKS: f64 = 0.7;
 
@@ -49,7 +51,10 @@ impl Finding {
             .collect();
         let is_said = |first: &usize| {
             let (within, beyond) = weights.split_at(*first);
+            // Of two that are as likely one is not ruled out without the other.
+            let cut = within.iter().copied().fold(f64::INFINITY, f64::min) / beyond.iter().copied().fold(0.0, f64::max);
             (within.iter().sum::<f64>() / beyond.iter().sum::<f64>()).ln() >= CONFIDENT
+                && cut.ln() >= ALIKE
                 && is_borne(&evidence, &ranking, *first)
         };
         let said = (1..ranking.len()).find(is_said).unwrap_or(ranking.len());

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 use jiho_analysis::arrivals::{Role, Status};
 use jiho_analysis::metrics::Relation;
-use jiho_analysis::metrics::topology::drops::Drop;
+use jiho_analysis::metrics::topology::drops::{Direction, Drop};
 use jiho_analysis::metrics::topology::{Ear, Greeting, Hole, Observations, Sighting};
 use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::track::BreakKind;
@@ -76,7 +76,9 @@ impl Noted {
             row.at_ns += shift.0;
             row
         }));
-        self.drops.extend(if_there::<DropRow>(&folder.drops())?.iter().map(|row| {
+        // In place of a packet that came and has no row when it would have been played, nothing was played: no hole.
+        let can_be_missed = |row: &&DropRow| row.direction == Direction::Out || row.played_ns.is_some();
+        self.drops.extend(if_there::<DropRow>(&folder.drops())?.iter().filter(can_be_missed).map(|row| {
             let drop = row.observed();
             Drop { at: drop.at + shift, played: drop.played.map(|played| played + shift), ..drop }
         }));

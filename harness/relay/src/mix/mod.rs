@@ -240,7 +240,8 @@ impl Mixer {
             }
         }
         self.last = Some(now);
-        self.earliest = self.earliest.max(now + -MOST_AHEAD) + PACE;
+        // What everybody's packets were there for came at their pace, however late: it is no debt.
+        self.earliest = self.earliest.max(now + -MOST_AHEAD).min(now) + PACE;
         if heard.is_empty() {
             return;
         }

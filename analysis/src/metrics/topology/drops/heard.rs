@@ -12,6 +12,8 @@ use crate::units::{Nanos, RunTime};
 const REACH: Nanos = Nanos::from_millis(30);
 /// Where it is not known when a packet would have been played: no jitter buffer holds it longer.
 const LONGEST_BUFFER: Nanos = Nanos::from_millis(500);
+/// Sound that is sighted so often or oftener is there all the time.
+const APART: Nanos = Nanos::from_millis(2500);
 /// More ears of stage or audience add much work and little evidence. Products over so many do not vanish either.
 const ENOUGH_EARS: usize = 32;
 
@@ -61,9 +63,9 @@ impl<'o> Probe<'o> {
     fn rate(&self, pair: Pair<'o>, heard: &[&'o Sighting]) -> f64 {
         let explained = |hole: &Hole| self.drops.iter().any(|drop| explains(drop, hole));
         let unexplained = self.holes(pair).filter(|hole| !explained(hole)).count();
-        let times = || heard.iter().map(|sighting| sighting.captured);
-        let long = times().max().unwrap_or_default() - times().min().unwrap_or_default();
-        (unexplained as f64 + 0.5) / (long.0.max(1_000_000_000)) as f64
+        let between = heard.windows(2).map(|pair| pair[1].captured - pair[0].captured);
+        let long: i64 = between.filter(|between| *between <= APART).map(|between| between.0).sum();
+        (unexplained as f64 + 0.5) / long.max(1_000_000_000) as f64
     }
 
     pub(super) fn is_of(&self, name: &str, tier: Relation) -> bool {
@@ -93,6 +95,18 @@ impl<'o> Probe<'o> {
     pub(super) fn made_by(&self, drop: &Drop, pair: Pair<'o>) -> Vec<&'o Hole> {
         let others = |hole: &Hole| self.drops.iter().any(|other| other != drop && explains(other, hole));
         self.holes(pair).filter(|hole| explains(drop, hole) && !others(hole)).collect()
+    }
+
+    /// Whether a pair was heard before and after a drop, so that a hole would have been heard too. Who had not come yet, was
+    /// muted or had gone misses nothing.
+    pub(super) fn is_heard_about(&self, drop: &Drop, pair: Pair<'o>) -> bool {
+        let (from, to) = when_heard(drop);
+        let at = |sighting: &Sighting| match drop.direction {
+            Direction::In => sighting.captured + sighting.delay,
+            Direction::Out => sighting.captured,
+        };
+        let within = |low: RunTime, high: RunTime| self.sightings(pair).iter().any(|s| low <= at(s) && at(s) <= high);
+        within(from - APART, from) && within(to, to + APART)
     }
 
     /// Whether a pair's sound has a hole where a drop would have made it, and how likely one is there by itself. `None`:

@@ -12,6 +12,7 @@ pub(super) const HEARD_MIXED: &[f64] = &[0.25, 0.4, 0.55, 0.7, 0.85, 0.97];
 pub(super) const HEARD_BY_ALL: &[f64] = &[0.03, 0.2, 0.5, 0.8, 0.95, 0.95, 0.97, 0.97];
 /// How often anything at all happens in place of what a hypothesis says.
 const STRANGE: f64 = 0.01;
+
 /// Who could miss a packet, and whether a hole is there.
 #[derive(Debug)]
 pub(super) struct Pattern {

@@ -29,7 +29,7 @@ pub(super) struct Said {
 pub(super) fn coming(probe: &Probe<'_>, tier: Relation) -> Said {
     let (mut said, mut patterns) = (Said::default(), Vec::new());
     for drop in probe.drops.iter().filter(|drop| drop.direction == Direction::In && probe.is_of(&drop.client, tier)) {
-        let pairs = probe.pairs().filter(|(ear, _)| *ear == drop.client);
+        let pairs = probe.pairs().filter(|pair| pair.0 == drop.client && probe.is_heard_about(drop, *pair));
         let pattern = Pattern::of(pairs.map(|pair| probe.at(pair, drop)));
         // One speaker alone is one and everybody.
         if pattern.len() < 2.0 {
@@ -50,8 +50,8 @@ pub(super) fn going(probe: &Probe<'_>, tier: Relation) -> Said {
     let (mut said, mut patterns) = (Said::default(), Vec::new());
     let own = |drop: &&super::Drop| drop.direction == Direction::Out && drop.destination.is_some();
     for drop in probe.drops.iter().filter(own) {
-        let ears: BTreeSet<&str> =
-            probe.pairs().filter(|(_, speaker)| *speaker == drop.client).map(|(ear, _)| ear).collect();
+        let pairs = probe.pairs().filter(|pair| pair.1 == drop.client && probe.is_heard_about(drop, *pair));
+        let ears: BTreeSet<&str> = pairs.map(|(ear, _)| ear).collect();
         let (here, there): (Vec<&str>, Vec<&str>) =
             ears.into_iter().filter(|ear| *ear != drop.client).partition(|ear| probe.is_of(ear, tier));
         if here.is_empty() {
