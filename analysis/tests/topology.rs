@@ -214,7 +214,7 @@ fn by_clocks_five_seconds_off_that_drift_by_100_ppm_nothing_else_is_named_and_ne
             changed += usize::from(was != is);
         }
     }
-    assert!(changed * 10 <= tiers, "of {changed} of {tiers} tiers something else is said");
+    assert!(changed * 10 <= tiers, "of {changed} of {tiers} tiers another set is said");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Counts, over random rooms of which the truth is known, how often each outcome comes about by each architecture, and
 //! says how well what is said of other random rooms holds.
 //!
-//! `cargo run --release -p jiho-analysis --example topology_likelihoods -- 4000 2000 > counts.csv` counts over 4000 rooms
-//! and, on stderr, reports on 2000 others. The counts are `analysis/src/metrics/topology/likelihoods.csv`.
+//! `cargo run --release -p jiho-analysis --example topology_likelihoods -- 12000 3000 > counts.csv` counts over 12000 rooms
+//! and, on stderr, reports on 3000 others. The counts are `analysis/src/metrics/topology/likelihoods.csv`.
 
 // A program for people.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -22,7 +22,7 @@ use score::Score;
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let (counted, reported) = (numbers.first().copied().unwrap_or(4000), numbers.get(1).copied().unwrap_or(2000));
+    let (counted, reported) = (numbers.first().copied().unwrap_or(12_000), numbers.get(1).copied().unwrap_or(3000));
     let rooms: Vec<_> = (0..counted).into_par_iter().map(|seed| seen(&Room::random(seed))).collect();
     let mut counts = Counts::default();
     rooms.iter().flatten().for_each(|(outcome, truth)| counts.add(outcome, *truth));

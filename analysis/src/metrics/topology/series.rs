@@ -31,7 +31,8 @@ const LEAST_SIGHTINGS: usize = 3;
 const ENOUGH_EARS: usize = 32;
 /// Sightings are a second apart: a delay between two that are further apart is not known.
 const APART_MS: f64 = 2500.0;
-/// So is one that moves by more from one sighting to the next, in ms: a buffer moved, nobody knows when. Clocks drift by less.
+/// So is one that moves by more from one sighting to the next, in ms: a buffer moved, nobody knows when. Clocks that differ
+/// by 200 ppm move it by that much in 2.5 s.
 const STILL_MS: f64 = 0.5;
 
 impl<'o> Room<'o> {

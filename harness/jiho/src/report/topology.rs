@@ -27,7 +27,7 @@ pub enum RowVerdict {
     Named,
     /// It was this one or another that is open.
     Open,
-    /// It was none of these.
+    /// It was not this one.
     RuledOut,
 }
 

@@ -170,7 +170,10 @@ impl Chorus {
 /// By how much the clocks of those who sing on the grid may be apart, where that is too much for what goes by them.
 fn unsure_clocks(findings: &Findings, singers: &[Singer], steady: &Steady) -> Option<Nanos> {
     let on_grid = findings.speakers.iter().zip(singers).filter(|(_, singer)| singer.way == Way::Grid);
-    let apart = Nanos(on_grid.map(|(speaker, _)| speaker.clock_error.0).sum());
+    let mut errors: Vec<Nanos> = on_grid.map(|(speaker, _)| speaker.clock_error).collect();
+    errors.sort_unstable();
+    // The two that are known worst.
+    let apart = Nanos(errors.iter().rev().take(2).map(|error| error.0).sum());
     (!steady.clock_free && apart > UNSURE_CLOCKS).then_some(apart)
 }
 

@@ -240,8 +240,7 @@ impl Mixer {
             }
         }
         self.last = Some(now);
-        // What everybody's packets were there for came at their pace, however late: it is no debt.
-        self.earliest = self.earliest.max(now + -MOST_AHEAD).min(now) + PACE;
+        self.earliest = (self.earliest.max(now + -MOST_AHEAD) + PACE).min(now + MOST_AHEAD);
         if heard.is_empty() {
             return;
         }

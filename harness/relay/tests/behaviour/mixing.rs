@@ -225,6 +225,22 @@ fn speakers_who_stutter_in_turn_do_not_make_time_go_faster() {
 }
 
 #[test]
+fn after_a_burst_a_speaker_who_stops_is_waited_for_no_longer_than_deadlines_may_be_ahead() {
+    let mut desk = room(ARRIVAL);
+    // What both say in a second comes at its end, and then ana has gone.
+    let burst = |n: i64, shift: i64| {
+        let stalled = (50..100).contains(&n);
+        Some(if stalled { us(2_000_000 + 2 * (n - 50) + shift) } else { us(shift) + Nanos(n * FRAME_NS) })
+    };
+    let sent = play(&mut desk, 200, |n| burst(n, 0).filter(|_| n < 100), |n| burst(n, 1));
+    let rounds: Vec<RunTime> = sent.iter().filter(|mixed| mixed.to == 4).map(|mixed| mixed.at).collect();
+    let burst_ends = rounds.partition_point(|at| *at < us(1_900_000));
+    let longest = rounds[burst_ends..].windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest.is_some_and(|longest| longest <= Nanos::from_millis(240)), "{longest:?}");
+    assert!(rounds.len() >= 190, "{} rounds", rounds.len());
+}
+
+#[test]
 fn a_mix_has_one_clock_whoever_speaks() {
     let mut desk = room(ARRIVAL);
     let pause = |n: i64| every_20_ms(0)(n).filter(|_| !(40..90).contains(&n));

@@ -92,7 +92,8 @@ fn steps(gap: &GapRow, stacks: &[StackRow]) -> String {
     let named: Vec<String> = spent.iter().map(|(ns, what)| format!("{} {what}", spoken(*ns as f64 / 1e6))).collect();
     let explained = match gap.unexplained_ns {
         Some(left) if left.abs() > EXPLAINED.0 => format!(", which leaves {} unexplained", spoken(left as f64 / 1e6)),
-        _ => ", which is all of it".to_owned(),
+        Some(_) => ", which is all of it".to_owned(),
+        None => String::new(),
     };
     format!(" That was {}{explained}.", listed(&named))
 }

@@ -124,7 +124,10 @@ fn holds(holds: &[HoldRow]) -> Vec<String> {
 }
 
 fn cure(cures: &[CureRow]) -> Option<String> {
-    let ahead = |cure: &CureRow| Some(format!("{} {} ahead", cure.singer, spoken(cure.cure_ms?)));
+    let ahead = |cure: &CureRow| {
+        let way = if cure.cure_ms? < 0.0 { "behind" } else { "ahead" };
+        Some(format!("{} {} {way}", cure.singer, spoken(cure.cure_ms?.abs())))
+    };
     let ahead = cures.iter().map(ahead).collect::<Option<Vec<_>>>()?;
     (!ahead.is_empty() && ahead.len() <= CROWD)
         .then(|| format!("- What would bring it together for the audience: {} of what they sing on.", listed(&ahead)))

@@ -77,12 +77,15 @@ pub(super) fn paragraphs(rows: &[DelayRow], drops: &[DropRow]) -> Vec<String> {
     if let Some(ms) = unsure_ms {
         paragraphs.extend(there_and_back(&tiers[0].0));
         let apart = if ms > UNSURE_MS { format!("may be {} apart", spoken(ms)) } else { "disagree".to_owned() };
-        paragraphs.push(format!("These people's clocks {apart}: how late one heard another cannot be said."));
+        paragraphs.push(format!("- These people's clocks {apart}: how late one heard another cannot be said."));
     }
     if !drops.is_empty() {
         paragraphs.push(format!(
-            "- {} packets were dropped on purpose, for what that tells; they count as missing.",
-            drops.len()
+            "- {} dropped on purpose, for what that tells; time marks in them count as missing.",
+            match drops.len() {
+                1 => "1 packet was".to_owned(),
+                many => format!("{many} packets were"),
+            }
         ));
     }
     paragraphs
