@@ -250,7 +250,7 @@ mod tests {
                 "- ben, on stage, heard ana.".to_owned(),
                 "- lena, in the audience, heard ana.".to_owned(),
                 "- There and back, which needs no clocks, sound took 170 ms between ana and ben.".to_owned(),
-                format!("These people's clocks {last}: how late one heard another cannot be said."),
+                format!("- These people's clocks {last}: how late one heard another cannot be said."),
             ]
         };
         assert_eq!(paragraphs(&stage(3000).concat(), &[]), told("may be 3.00 s apart"));
