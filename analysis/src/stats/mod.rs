@@ -1,11 +1,15 @@
 //! Statistics that make no assumption about a distribution's shape: delays out of jitter buffers are quantised and
 //! have several modes.
 
+mod change_points;
 mod interval;
+mod shift;
 mod steps;
 mod trend;
 
+pub use change_points::{ChangePoint, Sought, change_points};
 pub use interval::{Interval, LEAST_FOR_INTERVAL, effective_count, median_interval};
+pub use shift::{Shift, shift};
 pub use steps::steps;
 pub use trend::{Trend, theil_sen, theil_sen_in};
 
