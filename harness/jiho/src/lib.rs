@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod exit;
 pub mod experiment;
+pub mod figures;
 pub mod hearing;
 pub mod live;
 pub mod random_rooms;

@@ -11,7 +11,9 @@ use super::bar::Bar;
 use super::{Format, findings, print};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
-use crate::run::{self, Outcome, Progress, World};
+use crate::report::repetitions;
+use crate::report::tables::Tables;
+use crate::run::{self, Outcome, Progress, World, series};
 
 /// Run an experiment, and say how late everybody heard everybody.
 ///
@@ -37,6 +39,9 @@ pub(super) struct Args {
     /// Use this seed in place of the file's.
     #[arg(long)]
     seed: Option<u32>,
+    /// Run it so often, each time with the next seed, and say what all repetitions have in common.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
     /// A report for people, or the run and its pairs as JSON.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -63,26 +68,45 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(seed) = args.seed {
         experiment.run.seed = seed;
     }
+    if let Some(repeat) = args.repeat {
+        experiment.run.repeat = repeat;
+    }
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
     let progress = Shown::new();
     let began = Instant::now();
-    let outcome = run::run(&experiment, &given, World::from(args.on), &out, &progress)?;
-    progress.clear();
+    let (mut exit, mut runs) = (Exit::Done, 0);
+    series::run(&experiment, &given, World::from(args.on), &out, &progress, &mut |outcome| {
+        progress.clear();
+        exit = exit.max(self::exit(&outcome));
+        runs += 1;
+        match (experiment.run.repeat, args.format) {
+            (1, Format::Text) => print(&text(&outcome, &experiment))?,
+            (_, Format::Json) => print(&json(&outcome)?)?,
+            // If nobody reads standard error, nobody wants to know.
+            (all, Format::Text) => drop(writeln!(std::io::stderr(), "repetition {runs} of {all}")),
+        }
+        Ok(())
+    })?;
     if args.on == On::Sim {
-        let cost = cost(experiment.run.total().as_secs_f64(), began.elapsed().as_secs_f64(), most_memory_mib());
-        // If nobody reads standard error, nobody wants to know.
+        let room_s = experiment.run.total().as_secs_f64() * f64::from(runs);
+        let cost = cost(room_s, began.elapsed().as_secs_f64(), most_memory_mib());
         let _ = writeln!(std::io::stderr(), "{cost}");
     }
-    match args.format {
-        Format::Text => print(&text(&outcome, &experiment))?,
-        Format::Json => print(&json(&outcome)?)?,
+    if experiment.run.repeat > 1 && args.format == Format::Text {
+        let tables = series::folders(&out)?.iter().map(|rep| Tables::open(rep)).collect::<anyhow::Result<Vec<_>>>()?;
+        let text = repetitions::text(&tables)?;
+        print(&format!("{text}\nEach repetition has a folder of its own in {}: rep-1 …\n", out.display()))?;
     }
-    Ok(if outcome.run.failures.is_empty() {
+    Ok(exit)
+}
+
+fn exit(outcome: &Outcome) -> Exit {
+    if outcome.run.failures.is_empty() {
         findings::verdict(&outcome.findings, &outcome.run.keyless())
     } else {
         Exit::Failed
-    })
+    }
 }
 
 /// What a simulation took, measuring included.

@@ -27,6 +27,7 @@ pub(super) const DEFAULT_LINK: &str = "default";
 /// The host of everybody who names none, if the file defines it.
 const DEFAULT_HOST: &str = "default";
 const LONGEST_NAME: usize = 32;
+const MOST_REPETITIONS: u32 = 10_000;
 /// More than this on one machine tells nothing that fewer would not.
 const LARGEST_CROWD: u32 = 100_000;
 
@@ -252,6 +253,10 @@ impl Check<'_> {
             let total = duration_text(file.run.total());
             let message = format!("a run of {total} is longer than its recordings can be: a WAV file ends at 4 GiB");
             self.problem(&root.key("run").key("duration"), message, "at most 12h with `warmup` and `drain`");
+        }
+        if !(1..=MOST_REPETITIONS).contains(&file.run.repeat) {
+            let message = format!("a run cannot be repeated {} times", file.run.repeat);
+            self.problem(&root.key("run").key("repeat"), message, &format!("1 to {MOST_REPETITIONS}"));
         }
         let rhythm = Rhythm::from(&file.signal);
         let period = if rhythm.family.is_coded() { "period" } else { "cycle" };

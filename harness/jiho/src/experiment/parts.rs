@@ -20,14 +20,23 @@ pub struct Run {
     /// Listening goes on, for what is still under way.
     #[serde(with = "duration")]
     pub drain: Nanos,
-    /// Of all random numbers.
+    /// Of all random numbers; each further repetition has the next one.
     pub seed: u32,
+    /// How often it is run.
+    #[serde(skip_serializing_if = "is_once")]
+    pub repeat: u32,
     /// Whose ears are recorded, by name; absent: everybody's. What the others hear is found as it plays, and not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recordings: Option<Vec<String>>,
     /// Whether `relay.csv` is written: a row for each packet that a relay passes on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub relay_csv: bool,
+}
+
+// As serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_once(repeat: &u32) -> bool {
+    *repeat == 1
 }
 
 impl Run {
@@ -52,6 +61,7 @@ impl Default for Run {
             duration: Nanos::from_secs(20),
             drain: Nanos::from_secs(1),
             seed: 1,
+            repeat: 1,
             recordings: None,
             relay_csv: false,
         }

@@ -86,7 +86,7 @@ async fn take_async(part: &Part) -> anyhow::Result<Stayed> {
     let member = Member::new(&part.name, role, part.playout, programme, u64::from(record.run.seed));
     let mut member = member.dropping(dropping);
     member.seal = part.seal.clone().map(Seal::Keyed);
-    let keeper = Keeper::start(&record.folder, &record.run.run_id, started_unix_ns, vec![member.participant()])?;
+    let keeper = Keeper::start(&record.folder, record.run.name(), started_unix_ns, vec![member.participant()])?;
     let engine = member.engine(part.codec, &part.token, way.media())?;
     let mut guest = way.enter(&part.name, Box::new(engine), record.clock, keeper.records(0))?;
     let stayed = stay(&mut guest, part, end, &interrupt).await;

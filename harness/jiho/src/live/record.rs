@@ -49,6 +49,7 @@ impl Record {
         let run = RunJson {
             format: FORMAT,
             run_id: format!("{name}-{}", run::stamp()),
+            rep: 1,
             experiment: name.to_owned(),
             on: on.to_owned(),
             // The standard library's one source of the system's randomness.

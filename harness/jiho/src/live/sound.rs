@@ -135,7 +135,7 @@ async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> a
         clock_error: START_ERROR,
         ear: Keep::Recording,
     };
-    let keeper = Keeper::start(&record.folder, &record.run.run_id, record.clock.started_unix_ns(), vec![ear])?;
+    let keeper = Keeper::start(&record.folder, record.run.name(), record.clock.started_unix_ns(), vec![ear])?;
     let recorded = fetch(sound, record, interrupt, stream.as_mut(), &keeper).await;
     drop(stream);
     keeper.finish()?;

@@ -17,31 +17,31 @@ use crate::takes::Take;
 /// what only a run can tell is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArrivalRow {
-    run_id: Option<String>,
-    rep: Option<u32>,
-    recorder: String,
-    role: Option<Role>,
+    pub(crate) run_id: Option<String>,
+    pub(crate) rep: Option<u32>,
+    pub(crate) recorder: String,
+    pub(crate) role: Option<Role>,
     /// Whose beep it is; empty for a detection that belongs to no beep.
-    speaker: Option<String>,
+    pub(crate) speaker: Option<String>,
     /// Empty for a detection that belongs to no beep.
-    beep: Option<u32>,
+    pub(crate) beep: Option<u32>,
     /// Since the run's start; in anybody's recordings since their own start, unless a sidecar places them.
-    arrival_ns: i64,
+    pub(crate) arrival_ns: i64,
     /// The position in the recording, between samples.
-    arrival_sample: f64,
+    pub(crate) arrival_sample: f64,
     /// The normalised correlation coefficient.
-    score: f64,
-    snr_db: f64,
+    pub(crate) score: f64,
+    pub(crate) snr_db: f64,
     /// The highest other peak within 150 ms, relative to this one.
-    second_peak_db: f64,
+    pub(crate) second_peak_db: f64,
     /// 1: the beep's arrival; 2 and more: further arrivals of the same beep; 0: of no beep.
-    rank: Option<u32>,
+    pub(crate) rank: Option<u32>,
     /// The code that was found; empty in families without codes.
-    code: Option<Code>,
+    pub(crate) code: Option<Code>,
     /// `beep`; `echo`, a further arrival of one; `stranger`, sure by itself and of no beep; or `unsupported`, faint or
     /// ambiguous and of no beep, such as the shadow of a damaged signal of another code, or a beep that `delays.csv`
     /// calls missing because `not_supported`.
-    kind: Option<ArrivalKind>,
+    pub(crate) kind: Option<ArrivalKind>,
 }
 
 impl ArrivalRow {

@@ -14,51 +14,51 @@ use crate::run::measure::Findings;
 /// One beat at one ear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BeatRow {
-    pub(super) run_id: String,
-    pub(super) rep: u32,
-    pub(super) recorder: String,
-    pub(super) role: Role,
-    pub(super) beat: u32,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) recorder: String,
+    pub(crate) role: Role,
+    pub(crate) beat: u32,
     /// How many were heard, the ear's owner included.
-    pub(super) voices: usize,
+    pub(crate) voices: usize,
     /// From the first to the last; empty for less than two voices.
-    pub(super) spread_ns: Option<i64>,
-    pub(super) first_voice: String,
-    pub(super) last_voice: String,
-    pub(super) first_onset_ns: Option<i64>,
+    pub(crate) spread_ns: Option<i64>,
+    pub(crate) first_voice: String,
+    pub(crate) last_voice: String,
+    pub(crate) first_onset_ns: Option<i64>,
     /// Since the beat before.
-    pub(super) tempo_bpm: Option<f64>,
+    pub(crate) tempo_bpm: Option<f64>,
 }
 
 /// One voice against another at one ear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AsynchronyRow {
-    run_id: String,
-    rep: u32,
-    recorder: String,
-    role: Role,
-    voice: String,
-    other: String,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) recorder: String,
+    pub(crate) role: Role,
+    pub(crate) voice: String,
+    pub(crate) other: String,
     /// In which both were heard, once singers had found together.
-    beats: usize,
+    pub(crate) beats: usize,
     /// So much later than `voice` is `other`.
-    median_ms: f64,
-    sd_ms: f64,
-    predicted_ms: Option<f64>,
-    cured_ms: Option<f64>,
+    pub(crate) median_ms: f64,
+    pub(crate) sd_ms: f64,
+    pub(crate) predicted_ms: Option<f64>,
+    pub(crate) cured_ms: Option<f64>,
 }
 
 /// One singer's part in the cure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CureRow {
-    pub(super) run_id: String,
-    pub(super) rep: u32,
-    pub(super) singer: String,
-    pub(super) sings: On,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) singer: String,
+    pub(crate) sings: On,
     /// So much earlier than what it sang on it sang …
-    pub(super) advance_ms: f64,
+    pub(crate) advance_ms: f64,
     /// … and would have to.
-    pub(super) cure_ms: Option<f64>,
+    pub(crate) cure_ms: Option<f64>,
 }
 
 /// On what somebody sings.
@@ -76,15 +76,15 @@ pub enum On {
 /// Two singers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldRow {
-    pub(super) run_id: String,
-    pub(super) rep: u32,
-    pub(super) singer: String,
-    pub(super) other: String,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) singer: String,
+    pub(crate) other: String,
     /// Half of the way there and back.
-    pub(super) one_way_ms: f64,
-    pub(super) grade: Grade,
+    pub(crate) one_way_ms: f64,
+    pub(crate) grade: Grade,
     /// Of a conversation, in points of the E-model's rating.
-    pub(super) delay_impairment: f64,
+    pub(crate) delay_impairment: f64,
 }
 
 /// All beats, by recorder.

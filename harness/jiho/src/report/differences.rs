@@ -8,21 +8,21 @@ use crate::takes::{Difference, Take};
 /// A signal in one place against a signal in another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DifferenceRow {
-    from: String,
-    from_code: u8,
-    to: String,
-    to_code: u8,
-    expected: usize,
-    heard: usize,
-    min_ms: Option<f64>,
-    median_ms: Option<f64>,
-    max_ms: Option<f64>,
-    iqr_ms: Option<f64>,
-    median_low_ms: Option<f64>,
-    median_high_ms: Option<f64>,
-    drift_ppm: Option<f64>,
-    steps: usize,
-    ambiguous: usize,
+    pub(crate) from: String,
+    pub(crate) from_code: u8,
+    pub(crate) to: String,
+    pub(crate) to_code: u8,
+    pub(crate) expected: usize,
+    pub(crate) heard: usize,
+    pub(crate) min_ms: Option<f64>,
+    pub(crate) median_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) iqr_ms: Option<f64>,
+    pub(crate) median_low_ms: Option<f64>,
+    pub(crate) median_high_ms: Option<f64>,
+    pub(crate) drift_ppm: Option<f64>,
+    pub(crate) steps: usize,
+    pub(crate) ambiguous: usize,
 }
 
 /// All differences.

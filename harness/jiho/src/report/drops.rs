@@ -1,5 +1,6 @@
 //! `drops.csv`: one row per packet that one of our own endpoints dropped on purpose.
 
+use super::RunName;
 use jiho_analysis::metrics::topology::drops::{Direction, Drop};
 use jiho_analysis::units::{Nanos, Rate, RunTime};
 use jiho_proto::codec::FRAME_SAMPLES;
@@ -31,11 +32,11 @@ pub struct DropRow {
 
 impl DropRow {
     /// Of a packet that `participant` dropped.
-    pub(crate) fn of(run_id: &str, participant: &str, packet: &DroppedPacket) -> Self {
+    pub(crate) fn of(run: &RunName, participant: &str, packet: &DroppedPacket) -> Self {
         let DroppedPacket { direction, ssrc, sequence, destination, at } = *packet;
         Self {
-            run_id: run_id.to_owned(),
-            rep: 1,
+            run_id: run.run_id.clone(),
+            rep: run.rep,
             participant: participant.to_owned(),
             direction,
             ssrc,

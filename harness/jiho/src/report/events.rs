@@ -1,5 +1,6 @@
 //! `events.csv`: one row per step of a change of somebody's role, and per coming and going, written as it happens.
 
+use super::RunName;
 use jiho_analysis::roles::{Change, Step};
 use jiho_proto::event::{Event, StepTaken};
 use serde::{Deserialize, Serialize};
@@ -58,10 +59,10 @@ pub struct EventRow {
 
 impl EventRow {
     /// The row of an event at `node`; `None` for packets, which have a table of their own.
-    pub fn of(run_id: &str, node: &str, at_ns: i64, event: &Event) -> Option<Self> {
+    pub fn of(run: &RunName, node: &str, at_ns: i64, event: &Event) -> Option<Self> {
         let about = |event, subject: &str, detail: String| Self {
-            run_id: run_id.to_owned(),
-            rep: 1,
+            run_id: run.run_id.clone(),
+            rep: run.rep,
             at_ns,
             node: node.to_owned(),
             event,

@@ -21,6 +21,7 @@ pub mod packets;
 pub mod pairs;
 mod prose;
 pub mod relay;
+pub mod repetitions;
 pub mod run_json;
 pub mod seal;
 pub mod stack;
@@ -28,6 +29,7 @@ pub mod steps;
 pub mod story;
 pub mod survey;
 pub mod table;
+pub mod tables;
 pub mod terminal;
 pub mod topology;
 pub mod track;
@@ -35,6 +37,22 @@ pub mod words;
 
 use jiho_analysis::metrics::Distribution;
 use jiho_analysis::stats::Interval;
+
+/// Which run a row is of, and which of its repetitions: the first columns of every table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunName {
+    /// The same for all repetitions.
+    pub run_id: String,
+    /// From 1.
+    pub rep: u32,
+}
+
+impl RunName {
+    /// Of a run that is not repeated.
+    pub fn once(run_id: impl Into<String>) -> Self {
+        Self { run_id: run_id.into(), rep: 1 }
+    }
+}
 
 /// Rounds for a column of milliseconds: to a tenth of a microsecond, below every clock's noise.
 fn ms(value: f64) -> f64 {

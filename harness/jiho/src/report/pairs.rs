@@ -9,34 +9,34 @@ use crate::run::measure::Findings;
 /// One speaker at one recorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairRow {
-    run_id: String,
-    rep: u32,
-    speaker: String,
-    recorder: String,
-    relation: Relation,
-    expected: usize,
-    heard: usize,
-    heard_ratio: Option<f64>,
-    min_ms: Option<f64>,
-    p05_ms: Option<f64>,
-    median_ms: Option<f64>,
-    p95_ms: Option<f64>,
-    p99_ms: Option<f64>,
-    max_ms: Option<f64>,
-    iqr_ms: Option<f64>,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) speaker: String,
+    pub(crate) recorder: String,
+    pub(crate) relation: Relation,
+    pub(crate) expected: usize,
+    pub(crate) heard: usize,
+    pub(crate) heard_ratio: Option<f64>,
+    pub(crate) min_ms: Option<f64>,
+    pub(crate) p05_ms: Option<f64>,
+    pub(crate) median_ms: Option<f64>,
+    pub(crate) p95_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) iqr_ms: Option<f64>,
     /// The 95 % interval of the median.
-    median_low_ms: Option<f64>,
-    median_high_ms: Option<f64>,
+    pub(crate) median_low_ms: Option<f64>,
+    pub(crate) median_high_ms: Option<f64>,
     /// Empty where noise or too short a run would make it a guess.
-    drift_ppm: Option<f64>,
+    pub(crate) drift_ppm: Option<f64>,
     /// Jumps of the delay by 1 ms or more.
-    steps: usize,
+    pub(crate) steps: usize,
     /// Of those heard.
-    weak: usize,
+    pub(crate) weak: usize,
     /// Not among those heard.
-    ambiguous: usize,
-    network_median_ms: Option<f64>,
-    buffer_median_ms: Option<f64>,
+    pub(crate) ambiguous: usize,
+    pub(crate) network_median_ms: Option<f64>,
+    pub(crate) buffer_median_ms: Option<f64>,
 }
 
 /// All rows, by recorder and speaker.

@@ -1,5 +1,6 @@
 //! `relay.csv`: one row per packet that a relay passed on, and how long it had it.
 
+use super::RunName;
 use jiho_proto::event::RelayedPacket;
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +35,11 @@ pub struct RelayRow {
 
 impl RelayRow {
     /// Of a packet that `node` passed on.
-    pub(crate) fn of(run_id: &str, node: &str, speaker: &str, packet: &RelayedPacket) -> Self {
+    pub(crate) fn of(run: &RunName, node: &str, speaker: &str, packet: &RelayedPacket) -> Self {
         let RelayedPacket { ssrc, sequence, rtp_timestamp, size_bytes, copies, received, sent } = *packet;
         Self {
-            run_id: run_id.to_owned(),
-            rep: 1,
+            run_id: run.run_id.clone(),
+            rep: run.rep,
             node: node.to_owned(),
             speaker: speaker.to_owned(),
             ssrc,

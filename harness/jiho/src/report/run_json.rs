@@ -9,6 +9,7 @@ use jiho_drivers::udp::Stamps;
 use jiho_proto::codec::CodecConfig;
 use serde::{Deserialize, Serialize};
 
+use super::RunName;
 use super::seal::Sealed;
 use crate::run::chorus::Singing;
 
@@ -25,6 +26,9 @@ pub struct RunJson {
     pub format: u32,
     /// In every row of every table.
     pub run_id: String,
+    /// Which repetition of the run, from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub rep: u32,
     /// The experiment's name; of a single part of a room, its own.
     pub experiment: String,
     /// `sim` or `loopback`; of a single part, `room` or `device`.
@@ -59,6 +63,16 @@ pub struct RunJson {
     /// What depends on the machine and the moment; none in simulation, whose runs repeat to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+// As serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_first(rep: &u32) -> bool {
+    *rep == 1
 }
 
 /// Somebody who joined late.
@@ -189,6 +203,11 @@ impl Thread {
 }
 
 impl RunJson {
+    /// As its rows have it.
+    pub fn name(&self) -> RunName {
+        RunName { run_id: self.run_id.clone(), rep: self.rep }
+    }
+
     /// What a report has to say about how the run came about, one sentence each: what the instrument itself lost must
     /// not look like a loss on the way.
     pub fn remarks(&self) -> Vec<String> {

@@ -9,17 +9,17 @@ use crate::run::measure::Findings;
 /// One step of one speaker's delay at one recorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRow {
-    run_id: String,
-    rep: u32,
-    speaker: String,
-    recorder: String,
-    relation: Relation,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) speaker: String,
+    pub(crate) recorder: String,
+    pub(crate) relation: Relation,
     /// When the first beep with the delay after it was sent.
-    at_ns: i64,
+    pub(crate) at_ns: i64,
     /// Median delays from the step before, and until the step after.
-    before_ms: f64,
-    after_ms: f64,
-    step_ms: f64,
+    pub(crate) before_ms: f64,
+    pub(crate) after_ms: f64,
+    pub(crate) step_ms: f64,
 }
 
 /// All rows, by recorder, speaker and time.

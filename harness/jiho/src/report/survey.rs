@@ -9,22 +9,22 @@ use crate::survey::{Figures, Recommendation};
 /// A family through a path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SurveyRow {
-    family: Family,
-    expected: usize,
-    heard: usize,
-    heard_ratio: f64,
-    weak: usize,
-    ambiguous: usize,
-    echoes: usize,
-    inverted: usize,
-    score_median: Option<f64>,
-    score_p05: Option<f64>,
-    second_peak_db: Option<f64>,
-    level_change_db: Option<f64>,
-    delay_ms: Option<f64>,
-    spread_us: Option<f64>,
-    worst_us: Option<f64>,
-    recommended: bool,
+    pub(crate) family: Family,
+    pub(crate) expected: usize,
+    pub(crate) heard: usize,
+    pub(crate) heard_ratio: f64,
+    pub(crate) weak: usize,
+    pub(crate) ambiguous: usize,
+    pub(crate) echoes: usize,
+    pub(crate) inverted: usize,
+    pub(crate) score_median: Option<f64>,
+    pub(crate) score_p05: Option<f64>,
+    pub(crate) second_peak_db: Option<f64>,
+    pub(crate) level_change_db: Option<f64>,
+    pub(crate) delay_ms: Option<f64>,
+    pub(crate) spread_us: Option<f64>,
+    pub(crate) worst_us: Option<f64>,
+    pub(crate) recommended: bool,
 }
 
 /// All families.

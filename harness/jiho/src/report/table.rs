@@ -86,6 +86,14 @@ impl<R: Serialize + DeserializeOwned> Table<R> {
         table.flush()
     }
 
+    /// Reads a whole table; one that is not there has no rows.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its rows are not of this kind.
+    pub fn read_if_there(path: &Path) -> Result<Vec<R>, TableError> {
+        if path.is_file() { Self::read(path) } else { Ok(Vec::new()) }
+    }
+
     /// Reads a whole table. A last row that a crash cut short is left out.
     ///
     /// # Errors

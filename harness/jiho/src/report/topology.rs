@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 /// A hypothesis on one tier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopologyRow {
-    run_id: String,
-    rep: u32,
-    tier: Relation,
-    hypothesis: Hypothesis,
+    pub(crate) run_id: String,
+    pub(crate) rep: u32,
+    pub(crate) tier: Relation,
+    pub(crate) hypothesis: Hypothesis,
     /// Natural logarithm of its odds against all others together.
-    log_odds: f64,
+    pub(crate) log_odds: f64,
     /// What each kind of evidence says of it: natural logarithms of how much less likely it is by this hypothesis than
     /// by the one that suits it best.
-    evidence: String,
-    verdict: RowVerdict,
+    pub(crate) evidence: String,
+    pub(crate) verdict: RowVerdict,
 }
 
 /// What may be said of a hypothesis.

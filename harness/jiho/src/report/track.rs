@@ -10,26 +10,26 @@ use crate::run::measure::Findings;
 /// A pilot in a tenth of a second of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrackRow {
-    run_id: Option<String>,
-    rep: Option<u32>,
-    recorder: String,
-    speaker: Option<String>,
-    code: Code,
+    pub(crate) run_id: Option<String>,
+    pub(crate) rep: Option<u32>,
+    pub(crate) recorder: String,
+    pub(crate) speaker: Option<String>,
+    pub(crate) code: Code,
     /// Since the run's start; in anybody's recordings since their own start.
-    at_ns: i64,
+    pub(crate) at_ns: i64,
     /// In how much of it the pilot is.
-    present: f64,
+    pub(crate) present: f64,
     /// Which instant of the pilot sounds at `at_ns`.
-    media_ns: Option<i64>,
+    pub(crate) media_ns: Option<i64>,
     /// How much later the recording's time is than the pilot's.
-    lag_ns: Option<i64>,
-    lag_sd_ns: Option<i64>,
+    pub(crate) lag_ns: Option<i64>,
+    pub(crate) lag_sd_ns: Option<i64>,
     /// Mouth-to-ear delay.
-    delay_ns: Option<i64>,
-    gain_db: Option<f64>,
-    rho: Option<f64>,
-    level_db: f64,
-    rest_db: f64,
+    pub(crate) delay_ns: Option<i64>,
+    pub(crate) gain_db: Option<f64>,
+    pub(crate) rho: Option<f64>,
+    pub(crate) level_db: f64,
+    pub(crate) rest_db: f64,
 }
 
 impl TrackRow {

@@ -18,6 +18,7 @@ use jiho_proto::records::{KeepError, Records};
 
 use self::writer::Writer;
 use super::folder::Folder;
+use crate::report::RunName;
 use crate::report::run_json::Late;
 use crate::report::seal::{Seals, Unopened};
 
@@ -102,12 +103,12 @@ impl Keeper {
     /// A file cannot be made there.
     pub fn start(
         folder: &Folder,
-        run_id: &str,
+        run: RunName,
         started_unix_ns: i64,
         participants: Vec<Participant>,
     ) -> anyhow::Result<Self> {
         let (notes, inbox) = sync_channel(QUEUE);
-        let writer = Writer::new(folder, run_id, started_unix_ns, participants)?;
+        let writer = Writer::new(folder, run, started_unix_ns, participants)?;
         let thread = thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || writer.run(&inbox))
@@ -224,7 +225,7 @@ mod tests {
     fn beeps_that_were_due_before_the_mouth_opened_are_counted() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::create(temporary.path()).unwrap();
-        let keeper = Keeper::start(&folder, "late", 0, vec![ana()]).unwrap();
+        let keeper = Keeper::start(&folder, RunName::once("late"), 0, vec![ana()]).unwrap();
         let clock = SampleClock::new(RunTime(2_500_000_000), Rate::OPUS);
         keeper.records(0).event(clock.start, Event::MouthOpened { clock, ssrc: 1 }).unwrap();
         assert_eq!(keeper.finish().unwrap().late, [Late { name: "ana".to_owned(), beeps: 3 }]);
@@ -234,7 +235,7 @@ mod tests {
     fn what_was_due_while_a_mouth_was_muted_is_not_counted_as_sent() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::create(temporary.path()).unwrap();
-        let keeper = Keeper::start(&folder, "muted", 0, vec![ana()]).unwrap();
+        let keeper = Keeper::start(&folder, RunName::once("muted"), 0, vec![ana()]).unwrap();
         let clock = SampleClock::new(RunTime::START, Rate::OPUS);
         let mut records = keeper.records(0);
         let mut note = |millis, event| records.event(RunTime::START + Nanos::from_millis(millis), event).unwrap();

@@ -25,6 +25,7 @@ use super::time_line::TimeLine;
 use super::unrecorded::EarHeard;
 use crate::exit::UsageError;
 use crate::hearing::hear_file;
+use crate::report::RunName;
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
 
@@ -141,7 +142,7 @@ pub struct Listening {
 /// A file is missing or damaged, or the folders cannot belong together.
 pub fn measure(
     folders: &[Folder],
-    run_id: &str,
+    run: &RunName,
     listening: Listening,
     progress: &(dyn Fn(f64) + Sync),
 ) -> anyhow::Result<Findings> {
@@ -219,7 +220,8 @@ pub fn measure(
         changes.explain(&speakers, recorder);
         changes.part(&speakers, recorder);
     }
-    let (run_id, rep, chorus) = (run_id.to_owned(), 1, None);
+    let RunName { run_id, rep } = run.clone();
+    let chorus = None;
     Ok(Findings { run_id, rep, family: listening.family, speakers, recorders, changes, chorus })
 }
 

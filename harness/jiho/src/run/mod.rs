@@ -16,6 +16,7 @@ pub mod observations;
 pub mod paths;
 pub mod pilots;
 mod relays;
+pub mod series;
 mod simulate;
 pub mod time_line;
 pub(crate) mod unkept;
@@ -35,7 +36,7 @@ use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{
-    arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps,
+    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps,
     topology as topology_rows, track,
 };
 use chorus::{Chorus, Singing};
@@ -97,17 +98,37 @@ pub fn run(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    run_as(name(experiment, world), experiment, given, world, out, progress)
+}
+
+fn run_as(
+    name: RunName,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<Outcome> {
     // Whoever waits for long recordings to be heard may lose patience too: Ctrl-C is listened for until the end.
     block_on(async {
         let interrupt = Interrupt::listen(|| {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
         });
-        run_until(&interrupt, experiment, given, world, out, progress).await
+        run_until(&interrupt, name, experiment, given, world, out, progress).await
+    })
+}
+
+/// A simulation is named by what it is, so that equal ones have equal names; any other run by its moment.
+fn name(experiment: &Experiment, world: World) -> RunName {
+    RunName::once(match world {
+        World::Sim => format!("{}-sim-{:08x}", experiment.name, fnv1a(experiment.to_toml().as_bytes())),
+        World::Loopback => format!("{}-{}", experiment.name, stamp()),
     })
 }
 
 async fn run_until(
     interrupt: &Interrupt,
+    name: RunName,
     experiment: &Experiment,
     given: &str,
     world: World,
@@ -119,27 +140,26 @@ async fn run_until(
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     write(folder.experiment_given(), given)?;
-    let effective = experiment.to_toml();
-    write(folder.experiment_effective(), &effective)?;
+    write(folder.experiment_effective(), &experiment.to_toml())?;
     let clock = RunClock::start();
-    let (run_id, started_unix_ns) = match world {
-        World::Sim => (format!("{}-sim-{:08x}", experiment.name, fnv1a(effective.as_bytes())), 0),
-        World::Loopback => (format!("{}-{}", experiment.name, stamp()), clock.started_unix_ns()),
+    let started_unix_ns = match world {
+        World::Sim => 0,
+        World::Loopback => clock.started_unix_ns(),
     };
     let participants = cast::members(experiment).iter().map(cast::Member::participant).collect();
-    let keeper = Keeper::start(&folder, &run_id, started_unix_ns, participants)?;
+    let keeper = Keeper::start(&folder, name.clone(), started_unix_ns, participants)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
     let played = play(experiment, world, &keeper, clock, interrupt, &told).await;
     // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
     let kept = keeper.finish()?;
     let (threads, interrupted) = played?;
-    let run = run_json(experiment, world, run_id, started_unix_ns, threads, &kept, interrupted);
+    let run = run_json(experiment, world, name, started_unix_ns, threads, &kept, interrupted);
     run.write(&folder.run_json())?;
     let seconds = total.as_secs_f64() * experiment.recorded().count() as f64;
     let heard = |heard| progress.hearing(heard, seconds);
     let mut findings = tokio::task::block_in_place(|| {
-        measure::measure(std::slice::from_ref(&folder), &run.run_id, listening(experiment), &heard)
+        measure::measure(std::slice::from_ref(&folder), &run.name(), listening(experiment), &heard)
     })?;
     findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
     write_tables(&folder, &findings)?;
@@ -242,7 +262,7 @@ pub(crate) fn block_on<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyh
 fn run_json(
     experiment: &Experiment,
     world: World,
-    run_id: String,
+    name: RunName,
     started_unix_ns: i64,
     threads: Vec<MediaReport>,
     kept: &Kept,
@@ -252,7 +272,8 @@ fn run_json(
     failures.extend(threads.iter().filter_map(|report| Some(report.outcome.as_ref().err()?.to_string())));
     RunJson {
         format: run_json::FORMAT,
-        run_id,
+        run_id: name.run_id,
+        rep: name.rep,
         experiment: experiment.name.clone(),
         on: world.name().to_owned(),
         seed: experiment.run.seed,
@@ -271,7 +292,7 @@ fn run_json(
     }
 }
 
-/// FNV-1a of 32 bits: names a simulation by what it is, so that equal ones have equal names.
+/// FNV-1a of 32 bits.
 fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

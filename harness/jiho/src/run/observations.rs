@@ -44,7 +44,7 @@ pub fn read(folders: &[Folder]) -> anyhow::Result<Observations> {
     }
     let Noted { emissions, events, drops, sealed } = noted;
     let delays = Table::<DelayRow>::read(&first.delays())?;
-    let breaks = if_there::<BreakRow>(&first.breaks())?;
+    let breaks = Table::<BreakRow>::read_if_there(&first.breaks())?;
     let ears = ears(&delays);
     Ok(Observations {
         sightings: sightings(&emissions, &delays),
@@ -72,23 +72,19 @@ impl Noted {
             row.sent_ns += shift.0;
             row
         }));
-        self.events.extend(if_there::<EventRow>(&folder.events())?.into_iter().map(|mut row| {
+        self.events.extend(Table::<EventRow>::read_if_there(&folder.events())?.into_iter().map(|mut row| {
             row.at_ns += shift.0;
             row
         }));
         // In place of a packet that came and has no row when it would have been played, nothing was played: no hole.
         let can_be_missed = |row: &&DropRow| row.direction == Direction::Out || row.played_ns.is_some();
-        self.drops.extend(if_there::<DropRow>(&folder.drops())?.iter().filter(can_be_missed).map(|row| {
+        self.drops.extend(Table::<DropRow>::read_if_there(&folder.drops())?.iter().filter(can_be_missed).map(|row| {
             let drop = row.observed();
             Drop { at: drop.at + shift, played: drop.played.map(|played| played + shift), ..drop }
         }));
-        self.sealed.extend(sealed(&if_there::<PacketRow>(&folder.packets())?));
+        self.sealed.extend(sealed(&Table::<PacketRow>::read_if_there(&folder.packets())?));
         Ok(())
     }
-}
-
-fn if_there<R: serde::Serialize + serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<R>, TableError> {
-    if path.is_file() { Table::read(path) } else { Ok(Vec::new()) }
 }
 
 /// Everybody who heard as one of stage and audience throughout: whose role changed heard by two ways.

@@ -59,3 +59,23 @@ fn a_seed_on_the_command_line_takes_the_place_of_the_files() {
         assert_eq!(asked[name] == *bytes, name != "experiment.toml", "{name}");
     }
 }
+
+#[test]
+fn repetitions_have_a_folder_and_a_seed_each_and_one_name() {
+    let series = run(&experiment(7), &["--on", "sim", "--repeat", "2"]);
+    let names = |rep: &str| {
+        let run = fs::read_to_string(series.dir.join(rep).join("run.json")).unwrap();
+        let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+        (run["run_id"].clone(), run["rep"].as_u64().unwrap_or(1), run["seed"].as_u64().unwrap())
+    };
+    let (first, second) = (names("rep-1"), names("rep-2"));
+    assert_eq!(first.0, second.0);
+    assert_eq!([(first.1, first.2), (second.1, second.2)], [(1, 7), (2, 8)]);
+    let rows = fs::read_to_string(series.dir.join("rep-2/pairs.csv")).unwrap();
+    assert!(rows.lines().skip(1).all(|row| row.split(',').nth(1) == Some("2")), "{rows}");
+    assert!(series.stdout.contains("over 2 repetitions"), "{}", series.stdout);
+    // What each repetition heard is what a run with its seed hears.
+    let alone = run(&experiment(8), &["--on", "sim"]);
+    let ear = |dir: &std::path::Path| fs::read(dir.join("ear-lena.wav")).unwrap();
+    assert!(ear(&series.dir.join("rep-2")) == ear(&alone.dir));
+}

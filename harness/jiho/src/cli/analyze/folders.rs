@@ -9,6 +9,7 @@ use crate::cli::bar::Bar;
 use crate::cli::{Format, findings, print};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
+use crate::report::RunName;
 use crate::report::run_json::RunJson;
 use crate::run;
 use crate::run::chorus::Chorus;
@@ -36,18 +37,18 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
             partial = true;
         }
     }
-    let run_id = if first.run_json().is_file() {
-        RunJson::read(&first.run_json())?.run_id
+    let run = if first.run_json().is_file() {
+        RunJson::read(&first.run_json())?.name()
     } else {
         // Killed before it was written: the folder's name is the next best.
-        first.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        RunName::once(first.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
     };
     let mut total = 0.0;
     for (wav, _) in folders.iter().map(Folder::sidecars).collect::<anyhow::Result<Vec<_>>>()?.iter().flatten() {
         total += takes::seconds(wav).unwrap_or(0.0);
     }
     let bar = Bar::new();
-    let mut found = measure(&folders, &run_id, listening, &|seconds| bar.add("hearing", seconds, total))?;
+    let mut found = measure(&folders, &run, listening, &|seconds| bar.add("hearing", seconds, total))?;
     bar.clear();
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
     run::write_tables(first, &found)?;

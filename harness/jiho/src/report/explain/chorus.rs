@@ -6,9 +6,10 @@ use jiho_analysis::metrics::chorus::{self, bpm};
 use jiho_analysis::stats;
 use jiho_analysis::units::Nanos;
 
-use super::{listed, read, spoken};
+use super::{listed, spoken};
 use crate::report::chorus::{BeatRow, CureRow, HoldRow, On};
 use crate::report::emissions::EmissionRow;
+use crate::report::table::Table;
 use crate::run::folder::Folder;
 
 /// More ears than this are summed up.
@@ -31,18 +32,18 @@ struct Ear<'r> {
 /// # Errors
 /// A table is damaged.
 pub(crate) fn paragraphs(folder: &Folder) -> anyhow::Result<Vec<String>> {
-    let beats: Vec<BeatRow> = read(&folder.chorus())?;
+    let beats: Vec<BeatRow> = Table::read_if_there(&folder.chorus())?;
     if beats.is_empty() {
         return Ok(Vec::new());
     }
-    let cures: Vec<CureRow> = read(&folder.cure())?;
+    let cures: Vec<CureRow> = Table::read_if_there(&folder.cure())?;
     let ears: Vec<Ear<'_>> = beats.chunk_by(|a, b| a.recorder == b.recorder).map(ear).collect();
     let mut said = Vec::new();
     said.extend(tier(&ears, Role::Speaker, "On stage"));
     said.extend(tier(&ears, Role::Listener, "In the audience"));
     said.extend(why(&ears));
-    said.extend(tempo(&ears, &cures, &read(&folder.emissions())?));
-    said.extend(holds(&read(&folder.holds())?));
+    said.extend(tempo(&ears, &cures, &Table::read_if_there(&folder.emissions())?));
+    said.extend(holds(&Table::read_if_there(&folder.holds())?));
     said.extend(cure(&cures));
     Ok(said)
 }

@@ -9,7 +9,7 @@ mod served;
 use super::drops::DropRow;
 use super::prose::{listed, spoken, wrapped};
 use crate::exit::UsageError;
-use crate::report::table::{Table, TableError};
+use crate::report::table::Table;
 use crate::run::folder::Folder;
 
 pub(super) use chorus::paragraphs as chorus;
@@ -26,7 +26,7 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
         return Err(UsageError::say(missing).into());
     }
     let delays = Table::read(&folder.delays())?;
-    let heard = heard::paragraphs(&delays, &read::<DropRow>(&folder.drops())?);
+    let heard = heard::paragraphs(&delays, &Table::<DropRow>::read_if_there(&folder.drops())?);
     let sections = [
         section("What everybody heard", &heard),
         section("What happened when roles changed", &changes(folder)?),
@@ -42,16 +42,11 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
 /// # Errors
 /// A table is damaged.
 pub(super) fn changes(folder: &Folder) -> anyhow::Result<Vec<String>> {
-    Ok(changes::paragraphs(&read(&folder.gaps())?, &read(&folder.stack())?))
+    Ok(changes::paragraphs(&Table::read_if_there(&folder.gaps())?, &Table::read_if_there(&folder.stack())?))
 }
 
 /// A part of a page, under its title; nothing if there is nothing to say.
 pub(super) fn section(title: &str, paragraphs: &[String]) -> String {
     let wrapped: String = paragraphs.iter().map(|paragraph| wrapped(paragraph)).collect();
     if wrapped.is_empty() { wrapped } else { format!("{title}\n{wrapped}") }
-}
-
-/// A table, or nothing if it is not there.
-fn read<R: serde::Serialize + serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<R>, TableError> {
-    if path.is_file() { Table::read(path) } else { Ok(Vec::new()) }
 }

@@ -14,6 +14,7 @@ use jiho_drivers::sidecar::Sidecar;
 use jiho_proto::event::{Event, Playout, PlayoutAction, SentPacket, StepTaken};
 
 use super::{Author, Keep, Kept, Note, Participant};
+use crate::report::RunName;
 use crate::report::drops::DropRow;
 use crate::report::emissions::EmissionRow;
 use crate::report::events::EventRow;
@@ -30,7 +31,7 @@ const FLUSH_EVERY: Nanos = Nanos::from_millis(500);
 
 pub(super) struct Writer {
     dir: PathBuf,
-    run_id: String,
+    run: RunName,
     started_unix_ns: i64,
     emissions: Table<EmissionRow>,
     packets: Table<PacketRow>,
@@ -98,13 +99,13 @@ impl Desk {
 impl Writer {
     pub(super) fn new(
         folder: &Folder,
-        run_id: &str,
+        run: RunName,
         started_unix_ns: i64,
         participants: Vec<Participant>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             dir: folder.path().to_owned(),
-            run_id: run_id.to_owned(),
+            run,
             started_unix_ns,
             emissions: Table::create(&folder.emissions())?,
             packets: Table::create(&folder.packets())?,
@@ -187,7 +188,7 @@ impl Writer {
             Author::Participant(who) => &*self.desks[*who].who.name,
             Author::Staff(name) => name,
         };
-        if let Some(row) = EventRow::of(&self.run_id, node, at.0, &event) {
+        if let Some(row) = EventRow::of(&self.run, node, at.0, &event) {
             self.events.row(&row)?;
             // Few, and no packet may follow for long: between two paths nobody hears anything.
             self.events.flush()?;
@@ -208,7 +209,7 @@ impl Writer {
         match event {
             Event::Relayed(packet) => {
                 let speaker = self.talkers.get(&packet.ssrc).map_or("", String::as_str);
-                let row = RelayRow::of(&self.run_id, name, speaker, &packet);
+                let row = RelayRow::of(&self.run, name, speaker, &packet);
                 let table = match &mut self.relay {
                     Some(table) => table,
                     None => self.relay.insert(Table::create(&self.relay_path)?),
@@ -258,7 +259,7 @@ impl Writer {
             Event::Sung { beep, at } => self.sung(who, Emission { beep, at })?,
             Event::Playout(playout) => self.received(who, &playout)?,
             Event::Dropped(packet) => {
-                let row = DropRow::of(&self.run_id, &desk.who.name, &packet);
+                let row = DropRow::of(&self.run, &desk.who.name, &packet);
                 match packet.direction {
                     // What stands in for it has still to be played.
                     Direction::In => desk.not_let_in.push(row),
@@ -276,8 +277,8 @@ impl Writer {
     fn sent(&mut self, who: usize, packet: &SentPacket) -> anyhow::Result<()> {
         self.kept.seals.note(packet.size_bytes, packet.seal_bytes);
         self.packets.row(&PacketRow {
-            run_id: self.run_id.clone(),
-            rep: 1,
+            run_id: self.run.run_id.clone(),
+            rep: self.run.rep,
             endpoint: self.desks[who].who.name.clone(),
             tap: Tap::Sent,
             speaker: self.desks[who].who.name.clone(),
@@ -318,8 +319,8 @@ impl Writer {
         let Desk { who: Participant { name, programme, clock_error, .. }, mouth, .. } = &self.desks[who];
         let (Some(mouth), Some((code, _))) = (mouth, programme) else { return Ok(()) };
         Ok(self.emissions.row(&EmissionRow {
-            run_id: self.run_id.clone(),
-            rep: 1,
+            run_id: self.run.run_id.clone(),
+            rep: self.run.rep,
             speaker: name.clone(),
             beep: planned.beep,
             code: *code,
@@ -351,8 +352,8 @@ impl Writer {
             return Ok(());
         }
         self.packets.row(&PacketRow {
-            run_id: self.run_id.clone(),
-            rep: 1,
+            run_id: self.run.run_id.clone(),
+            rep: self.run.rep,
             endpoint: self.desks[who].who.name.clone(),
             tap: Tap::Received,
             speaker: self.talkers.get(&playout.ssrc).cloned().unwrap_or_default(),
