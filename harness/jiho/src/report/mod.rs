@@ -17,6 +17,7 @@ pub mod emissions;
 pub mod events;
 pub mod explain;
 pub mod gaps;
+pub mod gates;
 pub mod packets;
 pub mod pairs;
 mod prose;
@@ -77,6 +78,7 @@ mod tests {
     use super::differences::DifferenceRow;
     use super::emissions::EmissionRow;
     use super::gaps::GapRow;
+    use super::gates::GateRow;
     use super::packets::PacketRow;
     use super::pairs::PairRow;
     use super::stack::StackRow;
@@ -150,6 +152,11 @@ mod tests {
             (
                 Table::<AsynchronyRow>::columns(),
                 "run_id rep recorder role voice other beats median_ms sd_ms predicted_ms cured_ms",
+            ),
+            (
+                Table::<GateRow>::columns(),
+                "run_id repetitions gate metric stat selector value low high unit limit baseline change change_low \
+                 change_high p_value verdict sentence",
             ),
             (Table::<CureRow>::columns(), "run_id rep singer sings advance_ms cure_ms"),
             (Table::<HoldRow>::columns(), "run_id rep singer other one_way_ms grade delay_impairment"),

@@ -19,6 +19,7 @@ use super::drops::DropRow;
 use super::emissions::EmissionRow;
 use super::events::EventRow;
 use super::gaps::GapRow;
+use super::gates::GateRow;
 use super::packets::PacketRow;
 use super::pairs::PairRow;
 use super::relay::RelayRow;
@@ -55,6 +56,7 @@ pub struct Tables {
     cure: OnceCell<Vec<CureRow>>,
     holds: OnceCell<Vec<HoldRow>>,
     topology: OnceCell<Vec<TopologyRow>>,
+    gates: OnceCell<Vec<GateRow>>,
 }
 
 /// A reader of each table.
@@ -106,6 +108,7 @@ impl Tables {
             cure: OnceCell::new(),
             holds: OnceCell::new(),
             topology: OnceCell::new(),
+            gates: OnceCell::new(),
         })
     }
 
@@ -165,6 +168,8 @@ impl Tables {
         holds, holds: HoldRow;
         /// Who may have served stage and audience.
         topology, topology: TopologyRow;
+        /// What gates came to.
+        gates, gates: GateRow;
     }
 }
 

@@ -170,6 +170,11 @@ impl Folder {
         self.0.join("topology.csv")
     }
 
+    /// What gates came to, if there were any.
+    pub fn gates(&self) -> PathBuf {
+        self.0.join("gates.csv")
+    }
+
     /// How the run came about.
     pub fn run_json(&self) -> PathBuf {
         self.0.join("run.json")
