@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::topology::{
-    Counts, Ear, Finding, Greeting, Hole, Hypothesis, Kind, Observations, Sighting, Verdict, findings, outcomes,
+    Counts, Ear, Finding, Greeting, Hole, Hypothesis, Kind, Observations, Passage, Sighting, Verdict, findings,
+    outcomes,
 };
 use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
@@ -188,6 +189,11 @@ fn by_other_clocks(mut observations: Observations, luck: &mut Luck) -> Observati
     for hole in &mut observations.holes {
         (hole.at, hole.captured) = (shown(&hole.recorder, hole.at), shown(&hole.speaker, hole.captured));
     }
+    for Passage { speaker, recorder, captured, quickest, usual } in &mut observations.passages {
+        let (sent, came) = (*captured, [*captured + *quickest, *captured + *usual]);
+        *captured = shown(speaker, sent);
+        [*quickest, *usual] = came.map(|at| shown(recorder, at) - *captured);
+    }
     for Greeting { client, asked, joined, .. } in &mut observations.greetings {
         (*asked, *joined) = (shown(client, *asked), shown(client, *joined));
     }
@@ -233,6 +239,9 @@ fn names_mean_nothing() {
         for hole in &mut observations.holes {
             (hole.speaker, hole.recorder) = (other(&hole.speaker), other(&hole.recorder));
         }
+        for passage in &mut observations.passages {
+            (passage.speaker, passage.recorder) = (other(&passage.speaker), other(&passage.recorder));
+        }
         observations.greetings.iter_mut().for_each(|greeting| greeting.client = other(&greeting.client));
         let [before, after] = [&room.observations, &observations].map(|observations| findings(observations, &counts));
         for (before, after) in before.iter().zip(&after) {
@@ -248,4 +257,48 @@ fn counts_are_read_as_they_are_written_and_a_damaged_line_is_pointed_at() {
     assert_eq!(Counts::read(&counts.write()).unwrap(), counts);
     let error = Counts::read("# remark\nstage,frames,two,apart,mesh,many").unwrap_err();
     assert_eq!(error.line, 2);
+}
+
+/// Three on stage with clocks anywhere, who greet a server, and what their packets take to each other.
+fn passed(took_ms: impl Fn(usize, usize) -> f64) -> Observations {
+    let (up, down, clock) = ([3.0, 9.0, 14.0], [8.0, 2.0, 11.0], [0.0, 4711.0, -2300.0]);
+    let mut observations = Observations::default();
+    for (n, name) in SPEAKERS.iter().enumerate() {
+        observations.ears.push(Ear { name: (*name).to_owned(), role: Role::Speaker });
+        let asked = 20.0 * n as f64;
+        observations.greetings.push(Greeting {
+            client: (*name).to_owned(),
+            asked: at(asked + clock[n]),
+            admitted: at(asked + up[n]),
+            joined: at(asked + up[n] + down[n] + clock[n]),
+        });
+        for (e, ear) in SPEAKERS.iter().enumerate().filter(|(e, _)| *e != n) {
+            for second in 0..10 {
+                // The quickest packets meet little, the median ones more; ben's clock drifts by 80 ppm.
+                let drift = |who: usize| if who == 1 { 0.08 * f64::from(second) } else { 0.0 };
+                let took = up[n] + down[e] + took_ms(n, e) + clock[e] - clock[n] + drift(e) - drift(n);
+                observations.passages.push(Passage {
+                    speaker: (*name).to_owned(),
+                    recorder: (*ear).to_owned(),
+                    captured: at(1000.0 * f64::from(second + 1) + clock[n]),
+                    quickest: Nanos((1e6 * (took + 0.1)) as i64),
+                    usual: Nanos((1e6 * (took + 2.5)) as i64),
+                });
+            }
+        }
+    }
+    observations
+}
+
+#[test]
+fn packets_take_the_ways_to_a_server_or_more_or_less_whatever_clocks_show() {
+    let ways = |took_ms: &dyn Fn(usize, usize) -> f64| {
+        let outcomes = outcomes(&passed(took_ms), Relation::Stage);
+        outcomes.into_iter().find(|outcome| outcome.kind == Kind::Ways).map(|outcome| outcome.case)
+    };
+    assert_eq!(ways(&|_, _| 0.0), Some("alike"));
+    let apart = |s: usize, e: usize| (s == 0) != (e == 0);
+    assert_eq!(ways(&|s, e| if apart(s, e) { 12.0 } else { 0.0 }), Some("much_longer"));
+    assert_eq!(ways(&|s, e| if apart(s, e) { -12.0 } else { -3.0 }), Some("much_shorter"));
+    assert_eq!(ways(&|_, _| 600.0), Some("held"));
 }

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::metrics::topology::{Ear, Greeting, Hole, Hypothesis, Observations, Sighting};
+use jiho_analysis::metrics::topology::{Ear, Greeting, Hole, Hypothesis, Observations, Passage, Sighting};
+use jiho_analysis::stats;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
 use crate::ear::Playout;
@@ -323,12 +324,33 @@ impl Fates {
                     };
                     frames.map(of_frame).collect()
                 }
-                (None, Some(arrivals)) => person.playout.play(arrivals, person.card - who.card, luck),
+                (None, Some(arrivals)) => {
+                    into.passages.extend(passages(who, person, arrivals));
+                    person.playout.play(arrivals, person.card - who.card, luck)
+                }
                 (None, None) => continue,
             };
             note(who, person, &played, luck, into);
         }
     }
+}
+
+/// What a second's packets of somebody take to a person.
+fn passages(who: &Person, person: &Person, arrivals: &[Option<f64>]) -> Vec<Passage> {
+    let took = |(frame, at): (usize, &Option<f64>)| {
+        let captured = who.clock(who.captured(frame) + FRAME);
+        Some((person.clock((*at)?) - captured, captured))
+    };
+    let seconds = (0..arrivals.len()).step_by(50).map(|first| {
+        let frames = arrivals.iter().enumerate().skip(first).take(50);
+        let packets: Vec<(f64, f64)> = frames.filter_map(took).collect();
+        let (quickest, captured) = packets.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let usual = stats::median(&packets.iter().map(|(took, _)| *took).collect::<Vec<_>>())?;
+        let [quickest, usual] = [quickest, usual].map(|ms| Nanos((1e6 * ms).round() as i64));
+        let (speaker, recorder) = (who.name.clone(), person.name.clone());
+        Some(Passage { speaker, recorder, captured: run_time(captured), quickest, usual })
+    });
+    seconds.flatten().collect()
 }
 
 /// Notes what a person hears of another, whose frames are played then.

@@ -2,14 +2,15 @@
 //!
 //! `cargo run --release -p jiho --example topology -- runs/*` sets what is said of each run's folder beside its
 //! experiment, which only this program looks at. A folder without one is a random room's, named after its seed; random
-//! rooms are tabled at the end. With `--counts` it prints the outcomes of these runs as
-//! `analysis/src/metrics/topology/likelihoods.csv` has them.
+//! rooms are tabled at the end. With `--counts PRIOR.csv WEIGHT` it prints the outcomes of these runs, beside those of many simpler
+//! rooms that weigh as much as so many of each architecture, as `analysis/src/metrics/topology/likelihoods.csv` has them; `--likelihoods FILE.csv` judges by others than those.
 
 // A program for people.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::Path;
 
+use anyhow::Context;
 use jiho::experiment::{Architecture, Experiment, Through};
 use jiho::random_rooms::{RandomRoom, Table, Wish, draw};
 use jiho::report::topology::tier_name;
@@ -20,19 +21,34 @@ use jiho_analysis::metrics::topology::{Counts, Finding, Hypothesis, Verdict, fin
 
 fn main() -> anyhow::Result<()> {
     let mut counts = Counts::default();
-    let standard = Counts::standard()?;
+    let mut standard = Counts::standard()?;
     let mut table = Table::default();
     let mut score = [0; 4];
     let mut counting = false;
-    for argument in std::env::args().skip(1) {
-        if argument == "--counts" {
-            counting = true;
-            continue;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut file = || -> anyhow::Result<Counts> {
+            let path = arguments.next().context("there is no file behind it")?;
+            Ok(Counts::read(&std::fs::read_to_string(&path).with_context(|| path)?)?)
+        };
+        match argument.as_str() {
+            "--counts" => {
+                let prior = file().context("--counts")?;
+                let weight = arguments.next().context("--counts FILE.csv: there is no weight behind it")?;
+                counts = prior.as_prior(weight.parse()?);
+                counting = true;
+                continue;
+            }
+            "--likelihoods" => {
+                standard = file().context("--likelihoods")?;
+                continue;
+            }
+            _ => {}
         }
         let folder = Folder::open(Path::new(&argument))?;
         let room = random_room(Path::new(&argument));
         let truths = match &room {
-            Some(RandomRoom { truth, .. }) => [(Relation::Stage, truth.stage), (Relation::Audience, truth.audience)],
+            Some(RandomRoom { truth, .. }) => [Relation::Stage, Relation::Audience].map(|tier| (tier, truth.of(tier))),
             None => {
                 let given = std::fs::read_to_string(folder.experiment_effective())?;
                 truth(&Experiment::parse(&given, &folder.experiment_effective())?)

@@ -1,7 +1,9 @@
 //! How likely outcomes are: counts of how often each came about in simulated rooms of which the truth is known.
 //!
-//! The counts are data, in `likelihoods.csv` beside this file; `cargo run --release -p jiho-analysis --example
-//! topology_likelihoods` makes them again from random rooms.
+//! The counts are data, in `likelihoods.csv` beside this file. Many rooms are packets' fates without their sound (`cargo run
+//! --release -p jiho-analysis --example topology_likelihoods`): they come to know rare cases, and their rooms are simpler
+//! than whole ones. Few rooms are simulated as a whole, sound included (example `random_rooms` of the harness). What the
+//! many say counts as much as some rooms of each architecture, beside the few (example `topology`, `--counts`).
 
 use std::collections::BTreeMap;
 
@@ -14,10 +16,10 @@ const HEADER: &str = "tier,kind,context,case,hypothesis,rooms";
 const UNSEEN: f64 = 0.5;
 
 /// How many rooms of each hypothesis came to each outcome.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     /// By what is asked, then by case and hypothesis.
-    rooms: BTreeMap<Asked, BTreeMap<String, BTreeMap<Hypothesis, u32>>>,
+    rooms: BTreeMap<Asked, BTreeMap<String, BTreeMap<Hypothesis, f64>>>,
 }
 
 /// What an outcome is an answer to.
@@ -59,7 +61,7 @@ impl Counts {
             let kind = Kind::ALL.into_iter().find(|k| k.name() == kind);
             let hypothesis = Hypothesis::ALL.into_iter().find(|h| h.name() == hypothesis);
             let (Some(tier), Some(kind), Some(hypothesis)) = (tier, kind, hypothesis) else { return Err(error()) };
-            let rooms: u32 = rooms.parse().map_err(|_| error())?;
+            let rooms: f64 = rooms.parse().ok().filter(|rooms| *rooms >= 0.0).ok_or_else(error)?;
             *counts.cell((tier, kind, context.to_owned()), case, hypothesis) += rooms;
         }
         Ok(counts)
@@ -72,6 +74,7 @@ impl Counts {
             for (case, hypotheses) in cases {
                 for (hypothesis, rooms) in hypotheses {
                     let (tier, kind, hypothesis) = (tier_name(*tier), kind.name(), hypothesis.name());
+                    let rooms = (1000.0 * rooms).round() / 1000.0;
                     text += &format!("{tier},{kind},{context},{case},{hypothesis},{rooms}\n");
                 }
             }
@@ -81,10 +84,23 @@ impl Counts {
 
     /// Counts an outcome in a room of which the truth is known.
     pub fn add(&mut self, outcome: &Outcome, truth: Hypothesis) {
-        *self.cell((outcome.tier, outcome.kind, outcome.context.to_owned()), outcome.case, truth) += 1;
+        *self.cell((outcome.tier, outcome.kind, outcome.context.to_owned()), outcome.case, truth) += 1.0;
     }
 
-    fn cell(&mut self, asked: Asked, case: &str, hypothesis: Hypothesis) -> &mut u32 {
+    /// The same as a prior: at most so many rooms of each hypothesis for each question, in the same proportions.
+    #[must_use]
+    pub fn as_prior(mut self, rooms: f64) -> Self {
+        for cases in self.rooms.values_mut() {
+            for hypothesis in Hypothesis::ALL {
+                let all: f64 = cases.values().filter_map(|case| case.get(&hypothesis)).sum();
+                let weight = rooms / all.max(rooms);
+                cases.values_mut().filter_map(|case| case.get_mut(&hypothesis)).for_each(|count| *count *= weight);
+            }
+        }
+        self
+    }
+
+    fn cell(&mut self, asked: Asked, case: &str, hypothesis: Hypothesis) -> &mut f64 {
         self.rooms.entry(asked).or_default().entry(case.to_owned()).or_default().entry(hypothesis).or_default()
     }
 
@@ -93,8 +109,7 @@ impl Counts {
         let asked = (outcome.tier, outcome.kind, outcome.context.to_owned());
         let none = BTreeMap::new();
         let cases = self.rooms.get(&asked).unwrap_or(&none);
-        let rooms =
-            |case: &BTreeMap<Hypothesis, u32>, hypothesis| f64::from(case.get(&hypothesis).copied().unwrap_or(0));
+        let rooms = |case: &BTreeMap<Hypothesis, f64>, hypothesis| case.get(&hypothesis).copied().unwrap_or(0.0);
         let likelihood = |hypothesis: &Hypothesis| {
             let all: f64 = cases.values().map(|case| rooms(case, *hypothesis)).sum();
             let here = cases.get(outcome.case).map_or(0.0, |case| rooms(case, *hypothesis));

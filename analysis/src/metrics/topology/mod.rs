@@ -17,6 +17,7 @@ mod sealed;
 mod series;
 mod skew;
 mod wander;
+mod ways;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub struct Observations {
     pub sightings: Vec<Sighting>,
     /// Where sound was missing, of each pair in order of time.
     pub holes: Vec<Hole>,
+    /// What our own clients' packets took, of each pair in order of time, where a server passes them on as they are.
+    pub passages: Vec<Passage>,
     /// How clients came in, one each.
     pub greetings: Vec<Greeting>,
     /// Packets that our own clients dropped on purpose.
@@ -68,6 +71,21 @@ pub struct Sighting {
     pub delay: Nanos,
     /// Where in the speaker's stream the captured instant is, at 48 kHz; `None` if the mouth was not ours.
     pub position: Option<MediaTime>,
+}
+
+/// What a second's packets of a speaker took to an ear, by our own clients' stamps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// Whose packets.
+    pub speaker: String,
+    /// To whose ear.
+    pub recorder: String,
+    /// When the quickest one's last sample was captured, by the speaker's clock.
+    pub captured: RunTime,
+    /// From there to its arrival, by the ear's clock. Offsets of clocks are in it.
+    pub quickest: Nanos,
+    /// The same of the median packet.
+    pub usual: Nanos,
 }
 
 /// A client's coming: two stamps of its own clock around one of the server's.
@@ -177,6 +195,8 @@ pub enum Kind {
     Skew,
     /// How much more than the way takes is added to the audience's delays than to the stage's.
     Classes,
+    /// Whether packets take the ways to a server, shorter ones, or longer ones.
+    Ways,
     /// That what was heard had been sealed end to end.
     Sealed,
     /// Who misses what our own client dropped.
@@ -185,7 +205,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Frames,
         Self::Additive,
         Self::Servers,
@@ -194,6 +214,7 @@ impl Kind {
         Self::HolesOfSpeaker,
         Self::Skew,
         Self::Classes,
+        Self::Ways,
         Self::Sealed,
         Self::Drops,
     ];
@@ -209,6 +230,7 @@ impl Kind {
             Self::HolesOfSpeaker => "holes_of_speaker",
             Self::Skew => "skew",
             Self::Classes => "classes",
+            Self::Ways => "ways",
             Self::Sealed => "sealed",
             Self::Drops => "drops",
         }
@@ -226,6 +248,7 @@ impl Kind {
             Self::HolesAtEar => "the holes at each ear",
             Self::HolesOfSpeaker => "the holes of each speaker",
             Self::Skew => "how voices move against each other",
+            Self::Ways => "what packets take",
             Self::Classes => "what is added for the audience",
             Self::Sealed => "the end-to-end encryption",
             Self::Drops => "the drop probe",

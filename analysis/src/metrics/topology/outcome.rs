@@ -2,7 +2,7 @@
 //! is counted over simulated rooms.
 
 use super::series::Room;
-use super::{Kind, Observations, additive, classes, frames, holes, skew, wander};
+use super::{Kind, Observations, additive, classes, frames, holes, skew, wander, ways};
 use crate::metrics::Relation;
 
 /// What one kind of observation came to.
@@ -32,6 +32,7 @@ pub fn outcomes(observations: &Observations, tier: Relation) -> Vec<Outcome> {
         holes::at_ear,
         holes::of_speaker,
         classes::look,
+        ways::look,
     ];
     looks.iter().filter_map(|look| look(&room, tier)).collect()
 }

@@ -100,7 +100,8 @@ fn deciding(first: Hypothesis, second: Hypothesis) -> String {
     } else if is(Hypothesis::Mesh) {
         "The drop probe: a speaker's client drops one packet that it would send, and one ear misses it, or all do."
     } else {
-        "Losses between servers, or captures on both sides of them: a cascade without either sounds like one server."
+        "Clients of our own, who know how long their greeting of the server took and when each packet came: through one \
+         server packets take the ways of the greetings, between servers longer."
     }
     .to_owned()
 }

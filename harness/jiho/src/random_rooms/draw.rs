@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use jiho_analysis::metrics::topology::Hypothesis;
 
-use super::alike::edge_of;
 use super::dice::Dice;
 use super::{RandomRoom, Truth, Wish};
 
@@ -30,9 +29,9 @@ pub fn draw(seed: u32, wish: Wish) -> RandomRoom {
         room.speakers = room.speakers.clamp(FEWEST, FEW);
         room.listeners = room.listeners.min(FEW);
     }
-    let (speakers, listeners, edges) = (room.speakers, room.listeners, room.edges);
+    let (speakers, listeners) = (room.speakers, room.listeners);
     let experiment = room.write(seed, wish.drop_probe, &mut dice);
-    RandomRoom { seed, truth, experiment, loses, speakers, listeners, edges }
+    RandomRoom { seed, truth, experiment, loses, speakers, listeners }
 }
 
 struct Room {
@@ -161,7 +160,7 @@ impl Room {
 
     /// At which edge somebody is: all at the first one, unless a cascade serves them, which spreads them over all.
     fn edge_of(&self, n: usize, of: usize, served: Hypothesis) -> Option<usize> {
-        let spread = edge_of(n, of, self.edges);
+        let spread = n * self.edges / of.max(1);
         (self.edges > 1).then_some(if served == Hypothesis::Cascade { spread } else { 0 })
     }
 

@@ -4,12 +4,12 @@
 //! A seed draws who is where, over which links, with which jitter buffers and clocks, and who serves them. The truth goes
 //! along beside the experiment; whoever judges a room is given its run's folder alone. Half of the rooms lose nothing.
 
-mod alike;
 mod dice;
 mod draw;
 mod hold;
 mod table;
 
+use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::topology::Hypothesis;
 use serde::Serialize;
 
@@ -32,8 +32,6 @@ pub struct RandomRoom {
     pub speakers: usize,
     /// In the audience.
     pub listeners: usize,
-    /// How many servers; 1 unless there is a cascade.
-    pub edges: usize,
 }
 
 /// Who serves a room.
@@ -85,6 +83,16 @@ impl Truth {
         let audiences = [Forward, Mix, Cascade, DelayedForward, DelayedMix];
         let all = stages.into_iter().flat_map(|stage| audiences.map(|audience| Self { stage, audience }));
         all.filter(|truth| (truth.stage, truth.audience) != (Mesh, Cascade)).collect()
+    }
+
+    /// Who serves those who end there. An audience to which a stage's servers forward is served by all of them, even if its
+    /// people are all at one.
+    pub fn of(&self, tier: Relation) -> Hypothesis {
+        match (tier, self.stage, self.audience) {
+            (Relation::Stage, stage, _) => stage,
+            (_, Hypothesis::Cascade, Hypothesis::Forward) => Hypothesis::Cascade,
+            (_, _, audience) => audience,
+        }
     }
 
     /// As tables call it.

@@ -11,9 +11,6 @@ use super::RandomRoom;
 /// Ends of the ranges of stated probabilities that are held against how often they came true.
 const STATED: [f64; 7] = [0.0, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0];
 
-/// Those that are the same thing to the ear in some rooms.
-const FORWARDED: [Hypothesis; 2] = [Hypothesis::Forward, Hypothesis::Cascade];
-
 /// Counts of conclusions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -32,8 +29,6 @@ pub struct Count {
     pub rooms: usize,
     /// The truth was first.
     pub first: usize,
-    /// The truth was first, or sounds like what was: see [`RandomRoom::sounds_alike`].
-    pub alike: usize,
     /// One hypothesis was named, whichever.
     pub named: usize,
     /// By how many hypotheses were left: how often some were, and others not.
@@ -52,18 +47,17 @@ impl Table {
     /// Takes what was concluded of a room.
     pub fn add(&mut self, room: &RandomRoom, findings: &[Finding]) {
         for finding in findings {
-            let (tier, truth) = match finding.tier {
-                Relation::Stage => ("stage", room.truth.stage),
-                Relation::Audience => ("audience", room.truth.audience),
+            let tier = match finding.tier {
+                Relation::Stage => "stage",
+                Relation::Audience => "audience",
                 Relation::Own => continue,
             };
+            let truth = room.truth.of(finding.tier);
             let Some(first) = finding.ranking.first() else { continue };
             let right = first.hypothesis == truth;
-            let either = [truth, first.hypothesis].iter().all(|h| FORWARDED.contains(h));
             let count = self.by_truth.entry((tier, truth)).or_default();
             count.rooms += 1;
             count.first += usize::from(right);
-            count.alike += usize::from(right || either && room.sounds_alike(finding.tier));
             match finding.verdict() {
                 Verdict::Undecided => count.undecided += 1,
                 Verdict::Named => count.named += 1,
@@ -98,7 +92,6 @@ impl Table {
             Count {
                 rooms: sum.rooms + count.rooms,
                 first: sum.first + count.first,
-                alike: sum.alike + count.alike,
                 named: sum.named + count.named,
                 within: sum.within + count.within,
                 misstated: sum.misstated + count.misstated,
@@ -113,19 +106,19 @@ impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<9} {:<16} rooms  first    or alike  named  narrowed to  within  undecided  misstated  mistaken for",
+            "{:<9} {:<16} rooms  first    named  narrowed to  within  undecided  misstated  mistaken for",
             "tier", "truth"
         )?;
         let mut row = |tier: &str, truth: &str, count: &Count| {
-            let Count { rooms, first, alike, named, within, misstated, undecided, .. } = count;
-            let [first, alike] = [first, alike].map(|part| percent(*part, *rooms));
+            let Count { rooms, first, named, within, misstated, undecided, .. } = count;
+            let first = percent(*first, *rooms);
             let listed = |parts: Vec<String>| parts.join(", ");
             let narrowed = listed(count.narrowed.iter().map(|(left, rooms)| format!("{left}: {rooms}")).collect());
             let mistaken =
                 count.mistaken_for.iter().map(|(hypothesis, rooms)| format!("{} {rooms}", hypothesis.name()));
             let mistaken = listed(mistaken.collect());
             let line = format!(
-                "{tier:<9} {truth:<16} {rooms:>5}  {first:>7}  {alike:>7}  {named:>5}  {narrowed:<11}  {within:>6}  \
+                "{tier:<9} {truth:<16} {rooms:>5}  {first:>7}  {named:>5}  {narrowed:<11}  {within:>6}  \
                  {undecided:>9}  {misstated:>9}  {mistaken}"
             );
             writeln!(f, "{}", line.trim_end())
@@ -173,7 +166,7 @@ mod tests {
     fn what_was_said_is_counted_by_truth_and_by_the_probability_that_was_stated() {
         use Hypothesis::{Cascade, Forward, Mesh, Mix};
         let truth = Truth { stage: Forward, audience: Mix };
-        let room = |seed| RandomRoom { seed, truth, speakers: 2, ..draw(seed, Wish::default()) };
+        let room = |seed| RandomRoom { seed, truth, ..draw(seed, Wish::default()) };
         let mut table = Table::default();
         let mut add = |seed, tier, ranking: &[(Hypothesis, f64)], credible| {
             table.add(&room(seed), &[finding(tier, ranking, credible)]);
@@ -183,12 +176,12 @@ mod tests {
         add(3, Relation::Stage, &[(Cascade, 1.0), (Forward, -1.0), (Mesh, -9.0)], 2);
         add(4, Relation::Audience, &[(Mix, 1.0), (Forward, -1.0), (Mesh, -9.0)], 3);
         let stage = table.of("stage");
-        assert_eq!((stage.rooms, stage.first, stage.alike, stage.named), (3, 1, 2, 2));
+        assert_eq!((stage.rooms, stage.first, stage.named), (3, 1, 2));
         assert_eq!((stage.within, stage.misstated, stage.undecided), (2, 1, 0));
         assert_eq!(stage.narrowed, BTreeMap::from([(2, 1)]));
         assert_eq!(table.of("audience").undecided, 1);
         let text = table.to_string();
-        let row = "forward              3   33.3 %   66.7 %      2  2: 1              2          0          1";
+        let row = "forward              3   33.3 %      2  2: 1              2          0          1";
         assert!(text.contains(&format!("{row}  mesh 1, cascade 1")), "{text}");
         assert!(text.contains("99.9 to 100 %         2   50.0 %  99.97 %"), "{text}");
         assert!(text.contains("50 to 80 %            2   50.0 %  73.11 %"), "{text}");

@@ -13,6 +13,7 @@ pub mod keeper;
 mod loopback;
 pub mod measure;
 pub mod observations;
+mod passages;
 pub mod paths;
 pub mod pilots;
 mod relays;

@@ -1,7 +1,7 @@
 //! What a run's tables say about who served the room.
 //!
-//! Only tables are read, and of them only what an ear heard and what a client of ours did itself: never the experiment,
-//! what a server called a stream, or whose packets came to an ear; of `run.json` only when its process began, if there
+//! Only tables are read, and of them only what an ear heard and what a client of ours did and saw itself: never the
+//! experiment, or what a server called a stream; of `run.json` only when its process began, if there
 //! are several.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ use jiho_analysis::track::BreakKind;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
 use super::folder::Folder;
+use super::passages::Packets;
 use super::time_line::TimeLine;
 use crate::report::breaks::BreakRow;
 use crate::report::delays::DelayRow;
@@ -42,12 +43,13 @@ pub fn read(folders: &[Folder]) -> anyhow::Result<Observations> {
     for (folder, line) in folders.iter().zip(TimeLine::of_all(folders)?) {
         noted.add(folder, line.shift)?;
     }
-    let Noted { emissions, events, drops, sealed } = noted;
+    let Noted { emissions, events, drops, sealed, packets } = noted;
     let delays = Table::<DelayRow>::read(&first.delays())?;
     let breaks = Table::<BreakRow>::read_if_there(&first.breaks())?;
     let ears = ears(&delays);
     Ok(Observations {
         sightings: sightings(&emissions, &delays),
+        passages: packets.passages(),
         holes: breaks.iter().filter_map(hole).collect(),
         greetings: ears.iter().filter_map(|ear| greeting(&ear.name, &events)).collect(),
         ears,
@@ -63,6 +65,7 @@ struct Noted {
     events: Vec<EventRow>,
     drops: Vec<Drop>,
     sealed: BTreeSet<String>,
+    packets: Packets,
 }
 
 impl Noted {
@@ -82,7 +85,9 @@ impl Noted {
             let drop = row.observed();
             Drop { at: drop.at + shift, played: drop.played.map(|played| played + shift), ..drop }
         }));
-        self.sealed.extend(sealed(&Table::<PacketRow>::read_if_there(&folder.packets())?));
+        let packets = Table::<PacketRow>::read_if_there(&folder.packets())?;
+        self.sealed.extend(sealed(&packets));
+        self.packets.add(&packets, shift);
         Ok(())
     }
 }
