@@ -7,6 +7,7 @@ use jiho_analysis::signal::Family;
 use jiho_drivers::media::MediaReport;
 use jiho_drivers::udp::Stamps;
 use jiho_proto::codec::CodecConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunName;
@@ -20,7 +21,7 @@ pub const FORMAT: u32 = 1;
 const KERNEL: &str = "kernel";
 
 /// How a run came about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunJson {
     /// [`FORMAT`].
     pub format: u32,
@@ -76,7 +77,7 @@ const fn is_first(rep: &u32) -> bool {
 }
 
 /// Somebody who joined late.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Late {
     /// Who.
     pub name: String,
@@ -85,7 +86,7 @@ pub struct Late {
 }
 
 /// The machine, the moment, and how well it kept time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     /// When the run began, in nanoseconds since 1970.
     pub started_unix_ns: i64,
@@ -106,7 +107,7 @@ pub struct Host {
 }
 
 /// How a thread fared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Thread {
     /// Whose.
     pub name: String,

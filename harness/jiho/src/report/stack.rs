@@ -2,12 +2,13 @@
 
 use jiho_analysis::metrics::Side;
 use jiho_analysis::roles::{Change, Step};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::measure::Findings;
 
 /// A step between the old path's last sample and the new path's first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,

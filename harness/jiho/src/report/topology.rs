@@ -2,10 +2,11 @@
 
 use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::topology::{Evidence, Finding, Hypothesis, Ranked, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A hypothesis on one tier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TopologyRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -20,7 +21,7 @@ pub struct TopologyRow {
 }
 
 /// What may be said of a hypothesis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowVerdict {
     /// It was this one.
