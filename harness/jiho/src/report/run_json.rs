@@ -220,6 +220,13 @@ impl RunJson {
         late.chain(seal).chain(self.host.iter().flat_map(Host::remarks)).collect()
     }
 
+    /// What went wrong, what there is to remark, and whether the run is whole: one sentence each.
+    pub fn said(&self) -> Vec<String> {
+        let failures = self.failures.iter().map(|failure| format!("Failed: {failure}."));
+        let partial = self.partial.then(|| "This run is partial: it ended before its time.".to_owned());
+        failures.chain(self.remarks()).chain(partial).collect()
+    }
+
     /// Who could open nothing, as the experiment has it.
     pub fn keyless(&self) -> Vec<String> {
         let unopened = self.seal.iter().flat_map(|seal| &seal.unopened);
