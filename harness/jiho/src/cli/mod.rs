@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod completions;
 mod demo;
 mod described;
 mod device;
@@ -12,6 +13,7 @@ mod findings;
 mod hear;
 mod init;
 mod join;
+mod man;
 mod moderate;
 mod relay;
 mod report;
@@ -71,6 +73,8 @@ enum Verb {
     Device(device::Args),
     Verify(verify::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How results are written.
@@ -104,6 +108,8 @@ pub fn main() -> ExitCode {
         Verb::Device(args) => device::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
         // Nothing can be done about a standard error that cannot be written to.

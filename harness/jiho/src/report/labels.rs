@@ -116,11 +116,13 @@ fn arrival(row: &ArrivalRow, sidecar: &Sidecar) -> Label {
     let at_s = row.arrival_sample / sidecar.rate.hz();
     let beep = row.speaker.as_ref().zip(row.beep).map(|(speaker, beep)| format!("{speaker} {beep}"));
     let code = row.code.map(|code| format!(" of code {code}")).unwrap_or_default();
-    let text = match (row.kind, beep) {
-        (Some(ArrivalKind::Echo), Some(beep)) => format!("echo of {beep}"),
-        (_, Some(beep)) => beep,
-        (Some(ArrivalKind::Stranger), None) => format!("stranger{code}"),
-        (_, None) => format!("unsupported{code}"),
+    // Older tables have no kind; a further arrival has a greater rank.
+    let is_echo = row.kind.map_or(row.rank > Some(1), |kind| kind == ArrivalKind::Echo);
+    let text = match beep {
+        Some(beep) if is_echo => format!("echo of {beep}"),
+        Some(beep) => beep,
+        None if row.kind == Some(ArrivalKind::Stranger) => format!("stranger{code}"),
+        None => format!("unsupported{code}"),
     };
     Label { start_s: at_s, end_s: at_s, text }
 }

@@ -33,8 +33,10 @@ pub struct PairRow {
     /// Jumps of the delay by 1 ms or more.
     pub(crate) steps: usize,
     /// Of those heard.
+    #[serde(default)]
     pub(crate) weak: usize,
     /// Not among those heard.
+    #[serde(default)]
     pub(crate) ambiguous: usize,
     pub(crate) network_median_ms: Option<f64>,
     pub(crate) buffer_median_ms: Option<f64>,
