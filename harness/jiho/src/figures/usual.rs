@@ -4,6 +4,9 @@ use super::{Figure, Metric, Pairs, Stat, Value};
 use crate::report::table::TableError;
 use crate::report::tables::Tables;
 
+/// With more pairs than this packets are millions, and are not read to count those that had to be concealed.
+const CROWD: usize = 500;
+
 const MEDIAN: Stat = Stat::Quantile(0.5);
 const P95: Stat = Stat::Quantile(0.95);
 const P99: Stat = Stat::Quantile(0.99);
@@ -30,9 +33,10 @@ const fn stats(metric: Metric) -> &'static [Stat] {
 /// # Errors
 /// A table is damaged.
 pub fn usual(tables: &Tables) -> Result<Vec<(Figure, Value)>, TableError> {
+    let is_crowd = tables.pairs()?.len() > CROWD;
     let mut found = Vec::new();
     for metric in Metric::all() {
-        if stats(metric).is_empty() {
+        if stats(metric).is_empty() || (metric == Metric::Concealed && is_crowd) {
             continue;
         }
         let samples: Vec<f64> = metric.samples(tables)?.into_iter().map(|sample| sample.value).collect();

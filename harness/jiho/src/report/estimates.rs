@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiho_analysis::metrics::Relation;
 use jiho_analysis::stats::{self, Interval};
 
 use super::ms;
@@ -49,21 +50,18 @@ pub fn of(series: &Series) -> Result<Vec<Estimate>, TableError> {
 }
 
 fn of_pairs(series: &Series) -> Result<Vec<Estimate>, TableError> {
-    let mut pairs: BTreeMap<(&str, &str), Vec<&PairRow>> = BTreeMap::new();
+    let mut pairs: BTreeMap<(Relation, &str, &str), Vec<&PairRow>> = BTreeMap::new();
     for tables in &series.repetitions {
         for row in tables.pairs()? {
-            pairs.entry((&row.speaker, &row.recorder)).or_default().push(row);
+            pairs.entry((row.relation, &row.speaker, &row.recorder)).or_default().push(row);
         }
     }
     if pairs.len() > CROWD {
         return Ok(Vec::new());
     }
-    let of_pair = |((speaker, ear), rows): ((&str, &str), Vec<&PairRow>)| {
-        // What speakers hear of themselves is a delay of its own kind.
-        let own =
-            rows.first().map(|row| row.relation).filter(|relation| *relation == jiho_analysis::metrics::Relation::Own);
+    let of_pair = |((relation, speaker, ear), rows): ((Relation, &str, &str), Vec<&PairRow>)| {
         let pairs = Pairs { speaker: Some(speaker.to_owned()), ear: Some(ear.to_owned()) };
-        let figure = Figure { metric: Metric::Delay(own), pairs, stat: Stat::Quantile(0.5) };
+        let figure = Figure { metric: Metric::Delay(Some(relation)), pairs, stat: Stat::Quantile(0.5) };
         let medians: Vec<f64> = rows.iter().filter_map(|row| row.median_ms).collect();
         let interval = match &rows[..] {
             [only] => only.median_low_ms.zip(only.median_high_ms).map(|(low, high)| Interval { low, high }),

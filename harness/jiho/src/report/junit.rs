@@ -23,7 +23,8 @@ pub fn text(series: &Series) -> anyhow::Result<String> {
     }
     let mut report = Report::new(format!("jiho: {}", series.experiment()));
     report.add_test_suite(suite);
-    Ok(report.to_string()?)
+    // The first of them is the whole report's, where the schema of Jenkins' xUnit plugin knows no such attribute.
+    Ok(report.to_string()?.replacen(" skipped=\"0\"", "", 1))
 }
 
 fn case(experiment: &str, gate: &GateRow) -> TestCase {

@@ -11,6 +11,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use jiho_analysis::arrivals::ArrivalKind;
+use jiho_analysis::metrics::GapKind;
 use jiho_analysis::roles::Step;
 use jiho_analysis::units::RunTime;
 use jiho_drivers::sidecar::Sidecar;
@@ -51,7 +52,8 @@ pub fn of_recording(tables: &Tables, sidecar: &Sidecar) -> anyhow::Result<Vec<La
     let here = |recorder: &str| recorder == sidecar.recorder;
     let arrivals = tables.arrivals()?.iter().filter(|row| here(&row.recorder)).map(|row| arrival(row, sidecar));
     let breaks = tables.breaks()?.iter().filter(|row| here(&row.recorder)).map(|row| pilot_break(row, sidecar));
-    let gaps = tables.gaps()?.iter().filter(|row| here(&row.endpoint)).map(|row| gap(row, sidecar));
+    let gaps = tables.gaps()?.iter().filter(|row| here(&row.endpoint) && row.kind != GapKind::None);
+    let gaps = gaps.map(|row| gap(row, sidecar));
     let changes = tables.events()?.iter().filter_map(|row| change(row, sidecar));
     let mut labels: Vec<Label> = arrivals.chain(breaks).chain(gaps).chain(changes).collect();
     // Of a recording that was not finished nobody knows the length.

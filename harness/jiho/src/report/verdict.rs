@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Reason;
+use jiho_analysis::metrics::Relation;
 
 use super::table::TableError;
 use super::tables::Tables;
@@ -56,15 +57,15 @@ pub fn of_tables(tables: &Tables) -> Result<Exit, TableError> {
         return Ok(Exit::Failed);
     }
     let keyless = tables.run.as_ref().map(super::run_json::RunJson::keyless).unwrap_or_default();
-    let mut excused: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut excused: BTreeMap<(Relation, &str, &str), usize> = BTreeMap::new();
     for row in tables.delays()?.iter().filter(|row| is_excused(row.reason)) {
-        *excused.entry((&row.speaker, &row.recorder)).or_default() += 1;
+        *excused.entry((row.relation, &row.speaker, &row.recorder)).or_default() += 1;
     }
     let with_key = tables.pairs()?.iter().filter(|row| !keyless.contains(&row.recorder));
     Ok(of_pairs(with_key.map(|row| Counts {
         expected: row.expected,
         heard: row.heard,
-        excused: excused.get(&(row.speaker.as_str(), row.recorder.as_str())).copied().unwrap_or_default(),
+        excused: excused.get(&(row.relation, &row.speaker, &row.recorder)).copied().unwrap_or_default(),
         delay: row.median_ms.is_some(),
     })))
 }

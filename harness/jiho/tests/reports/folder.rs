@@ -8,13 +8,13 @@ use tempfile::TempDir;
 
 /// Uncompressed and over links without luck, so that nothing depends on a codec's version.
 pub(crate) const ROOM: &str = "name = \"room\"\n[run]\nduration = \"8s\"\n[media]\ncodec.l16 = {}\n\
-    [playout]\nfixed = \"40ms\"\n[link.default]\ndelay = \"15ms\"\n[link.far]\ndelay = \"60ms\"\n\
+    [playout]\nfixed = \"40ms\"\n[link.default]\ndelay = \"15ms\"\n[link.far]\ndelay = \"61ms\"\n\
     [link.broken]\ndown.loss = \"100%\"\n[[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\nlink = \"far\"\n\
     [[listener]]\nname = \"lena\"\n[[listener]]\nname = \"mei\"\nlink = \"broken\"\n";
 
 /// Somebody is called up to the stage.
 pub(crate) const PROMOTION: &str = "name = \"promotion\"\n[run]\nduration = \"7s\"\n[signal.pilot]\n\
-    [media]\ncodec.l16 = {}\n[link.default]\ndelay = \"20ms\"\n[[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n\
+    [promotion.webrtc_dtls12]\ndevice_restart = \"200ms\"\n[media]\ncodec.l16 = {}\n[link.default]\ndelay = \"20ms\"\n[[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n\
     [[listener]]\nname = \"lena\"\n[[event]]\nat = \"3s\"\npromote = \"lena\"\n";
 
 /// Two sing.

@@ -28,7 +28,7 @@ fn a_beep_is_labelled_where_the_links_bring_it() {
     let start_s = run.json("ear-lena.json")["start_ns"].as_f64().unwrap() / 1e9;
     let labels = parsed(&run.read("ear-lena.labels.txt"));
     // A frame, both links, and the jitter buffer; of lena's period there may be a sample in it.
-    for (speaker, late_s) in [("ana", 0.020 + 0.030 + 0.040), ("ben", 0.020 + 0.075 + 0.040)] {
+    for (speaker, late_s) in [("ana", 0.020 + 0.030 + 0.040), ("ben", 0.020 + 0.076 + 0.040)] {
         let sent = sent_s(&run, speaker);
         assert!(sent.len() > 5);
         for (beep, sent_s) in sent.into_iter().enumerate() {

@@ -7,11 +7,13 @@ use prometheus_parse::{Scrape, Value as Sampled};
 use serde_json::{Value, json};
 
 use crate::folder::{FORMATS, PROMOTION, ROOM, Run, jiho};
+use crate::schemas::faults;
 
 /// The JSON schema that Bencher publishes with its metric format.
 fn bencher_schema() -> Value {
     let number = json!({ "type": "number" });
     json!({
+        "$schema": "http://json-schema.org/draft-07/schema",
         "type": "object",
         "patternProperties": { ".+": { "type": "object", "patternProperties": { ".+": {
             "type": "object",
@@ -59,10 +61,14 @@ fn a_folder_as_the_first_versions_left_it_gives_every_report() {
 fn bencher_gets_each_figure_with_the_interval_that_is_known() {
     let run = Run::simulated(ROOM, &[]);
     let metrics = run.json("bencher.json");
-    jsonschema::validate(&bencher_schema(), &metrics).unwrap_or_else(|error| panic!("{error}: {metrics}"));
+    assert_eq!(faults(&bencher_schema(), &metrics), None);
     assert_eq!(metrics["room"]["heard-ratio"]["value"].as_f64().map(|ratio| (ratio * 100.0).round()), Some(67.0));
     for pair in pairs(&run).iter().filter(|pair| pair["recorder"] != "mei") {
-        let measures = &metrics[format!("room: {} to {}", pair["speaker"], pair["recorder"])]["delay-median-ms"];
+        let measure = match pair["relation"].as_str() {
+            "stage" => "speaker-to-speaker-median-ms",
+            _ => "speaker-to-audience-median-ms",
+        };
+        let measures = &metrics[format!("room: {} to {}", pair["speaker"], pair["recorder"])][measure];
         for (key, column) in
             [("value", "median_ms"), ("lower_value", "median_low_ms"), ("upper_value", "median_high_ms")]
         {

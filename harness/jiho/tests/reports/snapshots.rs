@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::folder::{PROMOTION, ROOM, Run};
 
-/// Numbers to three figures after the point, and what is in nanoseconds to a tenth of a millisecond: what is beyond
-/// differs from processor to processor.
+/// Numbers to three figures after the point, which is a millisecond of what is in seconds: what is beyond may differ from
+/// processor to processor.
 fn rounded(text: &str) -> String {
     let mut rounded = String::new();
     let mut rest = text;
@@ -24,6 +24,7 @@ fn rounded(text: &str) -> String {
     rounded + rest
 }
 
+/// To a tenth of a millisecond.
 fn rounded_json(value: &mut Value, key: &str) {
     match value {
         Value::Number(number) if key.ends_with("_ns") => {
@@ -31,7 +32,7 @@ fn rounded_json(value: &mut Value, key: &str) {
             *value = ((ns as f64 / 1e5).round() as i64 * 100_000).into();
         }
         Value::Number(number) if number.is_f64() => {
-            *value = ((number.as_f64().unwrap() * 1e3).round() / 1e3 + 0.0).into();
+            *value = ((number.as_f64().unwrap() * 1e1).round() / 1e1 + 0.0).into();
         }
         Value::Array(values) => values.iter_mut().for_each(|value| rounded_json(value, key)),
         Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| rounded_json(value, key)),
