@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What changes for somebody in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Comes into the room.
@@ -25,6 +26,7 @@ pub enum Change {
 /// A step of a change, at the endpoint that it is about (the *subject*), at the relay, or at somebody else's endpoint.
 /// What follows the colon is the step's *detail*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Moderator: the command has been sent. Joining: the participant begins; leaving: it says goodbye.

@@ -9,6 +9,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// A span of time in nanoseconds. Signed: a negative one-way delay is a finding about clocks, not an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Nanos(pub i64);
 

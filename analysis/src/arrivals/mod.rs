@@ -13,6 +13,7 @@ pub use observe::{observe, observe_through};
 
 /// What somebody is in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// On the stage: sends and hears.

@@ -79,6 +79,7 @@ impl fmt::Display for Code {
 
 /// A family of time signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// A coded voice: 200 ms of harmonics on a pitch that wanders as the code says. Codecs, noise suppression and

@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::experiment::ExperimentError;
 
 /// What the process tells its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Exit {
     /// Measured, and all gates pass; or done what was asked for.
+    #[serde(rename = "measured")]
     Done = 0,
     /// An unexpected failure, such as a full disk or a port in use.
     Failed = 1,

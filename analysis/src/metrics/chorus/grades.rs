@@ -7,6 +7,7 @@ use crate::units::Nanos;
 
 /// Delays from one to the other, one way, that something is known of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thresholds {
     /// With less delay than this two who clap together get faster, with more they get slower: 11.5 ms (Chafe and
     /// Gurevich 2004, Network time delay and ensemble accuracy, AES 117th Convention).
@@ -37,6 +38,7 @@ impl Default for Thresholds {
 
 /// What two can do together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Sing in time.

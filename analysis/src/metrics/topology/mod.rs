@@ -118,6 +118,7 @@ pub struct Hole {
 
 /// What may serve a stage or an audience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hypothesis {
     /// Everybody sends to each hearer directly.

@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod completions;
 mod demo;
 mod described;
 mod device;
@@ -12,10 +13,13 @@ mod findings;
 mod hear;
 mod init;
 mod join;
+mod man;
 mod moderate;
 mod relay;
+mod report;
 mod room;
 mod run;
+mod schema;
 mod serving;
 mod signal;
 mod speak;
@@ -62,11 +66,15 @@ enum Verb {
     Room(moderate::Args),
     Analyze(analyze::Args),
     Explain(explain::Args),
+    Report(report::Args),
     Track(track::Args),
     Align(align::Args),
     Signal(signal::Args),
     Device(device::Args),
     Verify(verify::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How results are written.
@@ -93,11 +101,15 @@ pub fn main() -> ExitCode {
         Verb::Room(args) => moderate::run(args),
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Report(args) => report::run(&args),
         Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),
         Verb::Device(args) => device::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Schema(args) => schema::run(&args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
         // Nothing can be done about a standard error that cannot be written to.

@@ -11,15 +11,15 @@ use super::bar::Bar;
 use super::{Format, findings, print};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
-use crate::report::repetitions;
 use crate::report::tables::Tables;
+use crate::report::{self, repetitions};
 use crate::run::{self, Outcome, Progress, World, series};
 
 /// Run an experiment, and say how late everybody heard everybody.
 ///
 /// Every ear is recorded, every speaker's signal is found in every recording, and all of it is kept in the run's
 /// folder: recordings with sidecars, emissions.csv, packets.csv, events.csv, arrivals.csv, delays.csv, pairs.csv,
-/// steps.csv, run.json, and the experiment as given and as effective.
+/// steps.csv, run.json, the experiment as given and as effective, and the reports that `jiho report` makes of it.
 ///
 /// Ctrl-C once ends the run early and measures what was heard; twice leaves at once.
 #[derive(Debug, clap::Args)]
@@ -88,6 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Ok(())
     })?;
+    report::write_all(&out, &out)?;
     if args.on == On::Sim {
         let room_s = experiment.run.total().as_secs_f64() * f64::from(runs);
         let cost = cost(room_s, began.elapsed().as_secs_f64(), most_memory_mib());
@@ -124,15 +125,16 @@ fn most_memory_mib() -> Option<u64> {
 
 /// The report for people.
 pub(super) fn text(outcome: &Outcome, experiment: &Experiment) -> String {
-    let mut remarks: Vec<String> = outcome.run.failures.iter().map(|failure| format!("Failed: {failure}.")).collect();
-    remarks.extend(outcome.run.remarks());
-    if outcome.run.partial {
-        remarks.push("This run is partial: it ended before its time.".to_owned());
-    }
     let lookahead = run::codec(&experiment.media.codec).delay();
     format!(
         "{}\nAll files are in {}: delays.csv has every beep, pairs.csv the matrix, ear-*.wav what was heard.\n",
-        findings::text(&outcome.findings, &outcome.architecture, lookahead, &remarks, &outcome.run.keyless()),
+        findings::text(
+            &outcome.findings,
+            &outcome.architecture,
+            lookahead,
+            &outcome.run.said(),
+            &outcome.run.keyless()
+        ),
         outcome.folder.path().display()
     )
 }

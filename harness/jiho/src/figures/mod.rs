@@ -9,12 +9,14 @@ mod name;
 mod pairs;
 mod samples;
 mod stat;
+mod usual;
 
 pub use metric::{Metric, Unit};
 pub use name::{Figure, FigureError};
 pub use pairs::Pairs;
 pub use samples::Sample;
 pub use stat::Stat;
+pub use usual::usual;
 
 use crate::report::table::TableError;
 use crate::report::tables::Tables;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::metrics::chorus::{Grade, Way};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ms;
@@ -12,7 +13,7 @@ use crate::run::chorus::Chorus;
 use crate::run::measure::Findings;
 
 /// One beat at one ear.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BeatRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -31,7 +32,7 @@ pub struct BeatRow {
 }
 
 /// One voice against another at one ear.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AsynchronyRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -49,7 +50,7 @@ pub struct AsynchronyRow {
 }
 
 /// One singer's part in the cure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CureRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -62,7 +63,7 @@ pub struct CureRow {
 }
 
 /// On what somebody sings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
     /// On a clock that all share.
@@ -74,7 +75,7 @@ pub enum On {
 }
 
 /// Two singers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,

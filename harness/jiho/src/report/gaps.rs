@@ -4,12 +4,13 @@ use jiho_analysis::arrivals::Role;
 use jiho_analysis::metrics::{GapKind, Side};
 use jiho_analysis::roles::Change;
 use jiho_analysis::units::{Nanos, RunTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::measure::Findings;
 
 /// What a change did to one speaker's sound at one ear.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GapRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -43,7 +44,7 @@ pub struct GapRow {
 }
 
 /// Whether anybody but the subject sounded while its role changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FarEnd {
     /// Somebody did.

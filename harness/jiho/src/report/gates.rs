@@ -1,9 +1,10 @@
 //! `gates.csv`: one row per gate, beside the run or the series that it judges.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a gate came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The figure is as it should be.
@@ -26,7 +27,7 @@ impl Verdict {
 }
 
 /// A gate and what it came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRow {
     pub(crate) run_id: String,
     /// How many repetitions it rests on.

@@ -4,7 +4,10 @@
 //! CSVs are tidy: one header, the unit in every column's name, empty for missing, columns only ever appended. Columns
 //! that end in `_ns` are whole nanoseconds since the run's start.
 
+mod all;
 pub mod arrivals;
+pub mod bencher;
+pub mod benchmark_action;
 pub mod breaks;
 pub mod changes;
 pub mod chorus;
@@ -14,30 +17,44 @@ pub mod delays;
 pub mod differences;
 pub mod drops;
 pub mod emissions;
+pub mod estimates;
 pub mod events;
 pub mod explain;
 pub mod gaps;
 pub mod gates;
+pub mod json;
+pub mod junit;
+pub mod labels;
 pub mod packets;
 pub mod pairs;
+pub mod prometheus;
 mod prose;
 pub mod relay;
+pub mod remarks;
 pub mod repetitions;
 pub mod run_json;
+pub mod schemas;
 pub mod seal;
+pub mod series;
 pub mod stack;
 pub mod steps;
 pub mod story;
+pub mod summary;
 pub mod survey;
 pub mod table;
 pub mod tables;
 pub mod terminal;
+pub mod tiers;
 pub mod topology;
 pub mod track;
+pub mod verdict;
 pub mod words;
 
 use jiho_analysis::metrics::Distribution;
 use jiho_analysis::stats::Interval;
+use serde::Serialize;
+
+pub use all::{Kind, write_all};
 
 /// Which run a row is of, and which of its repetitions: the first columns of every table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +75,12 @@ impl RunName {
 /// Rounds for a column of milliseconds: to a tenth of a microsecond, below every clock's noise.
 fn ms(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+/// A value that is one of several, as files have it.
+fn name_of(value: &impl Serialize) -> String {
+    // What is written as anything but a name has none.
+    serde_json::to_value(value).ok().and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// A median with its interval, for people.

@@ -1,13 +1,14 @@
 //! `pairs.csv`: one row per speaker and recorder.
 
 use jiho_analysis::metrics::{Distribution, Relation};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ms;
 use crate::run::measure::Findings;
 
 /// One speaker at one recorder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -32,8 +33,10 @@ pub struct PairRow {
     /// Jumps of the delay by 1 ms or more.
     pub(crate) steps: usize,
     /// Of those heard.
+    #[serde(default)]
     pub(crate) weak: usize,
     /// Not among those heard.
+    #[serde(default)]
     pub(crate) ambiguous: usize,
     pub(crate) network_median_ms: Option<f64>,
     pub(crate) buffer_median_ms: Option<f64>,

@@ -7,6 +7,7 @@ use jiho_analysis::signal::Family;
 use jiho_drivers::media::MediaReport;
 use jiho_drivers::udp::Stamps;
 use jiho_proto::codec::CodecConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunName;
@@ -20,7 +21,7 @@ pub const FORMAT: u32 = 1;
 const KERNEL: &str = "kernel";
 
 /// How a run came about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunJson {
     /// [`FORMAT`].
     pub format: u32,
@@ -76,7 +77,7 @@ const fn is_first(rep: &u32) -> bool {
 }
 
 /// Somebody who joined late.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Late {
     /// Who.
     pub name: String,
@@ -85,7 +86,7 @@ pub struct Late {
 }
 
 /// The machine, the moment, and how well it kept time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     /// When the run began, in nanoseconds since 1970.
     pub started_unix_ns: i64,
@@ -106,7 +107,7 @@ pub struct Host {
 }
 
 /// How a thread fared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Thread {
     /// Whose.
     pub name: String,
@@ -217,6 +218,13 @@ impl RunJson {
         });
         let seal = self.seal.iter().flat_map(Sealed::remarks);
         late.chain(seal).chain(self.host.iter().flat_map(Host::remarks)).collect()
+    }
+
+    /// What went wrong, what there is to remark, and whether the run is whole: one sentence each.
+    pub fn said(&self) -> Vec<String> {
+        let failures = self.failures.iter().map(|failure| format!("Failed: {failure}."));
+        let partial = self.partial.then(|| "This run is partial: it ended before its time.".to_owned());
+        failures.chain(self.remarks()).chain(partial).collect()
     }
 
     /// Who could open nothing, as the experiment has it.

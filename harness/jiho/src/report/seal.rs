@@ -1,9 +1,10 @@
 //! What end-to-end encryption cost in bytes, and who could not open what: `seal` in `run.json`, and the sentences on it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// End-to-end encryption in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     /// How: `sframe` (RFC 9605).
     pub scheme: String,
@@ -17,7 +18,7 @@ pub struct Sealed {
 }
 
 /// What encryption added to the packets of a run, as they left the mouths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seals {
     /// How many were sealed.
     pub packets: u64,
@@ -32,7 +33,7 @@ pub struct Seals {
 }
 
 /// Somebody who could not open what came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unopened {
     /// Who.
     pub name: String,

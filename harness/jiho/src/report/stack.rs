@@ -2,12 +2,14 @@
 
 use jiho_analysis::metrics::Side;
 use jiho_analysis::roles::{Change, Step};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gaps::GapRow;
 use crate::run::measure::Findings;
 
 /// A step between the old path's last sample and the new path's first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -27,6 +29,14 @@ pub struct StackRow {
     pub(crate) from_ns: i64,
     pub(crate) to_ns: i64,
     pub(crate) length_ns: i64,
+}
+
+impl StackRow {
+    /// Whether it is a step of a gap's silence.
+    pub(super) fn is_of(&self, gap: &GapRow) -> bool {
+        (self.change, self.event, &self.subject, self.side, &self.endpoint, &self.speaker)
+            == (gap.change, gap.event, &gap.subject, gap.side, &gap.endpoint, &gap.speaker)
+    }
 }
 
 /// All rows: those of a gap in order of time, the gaps as in `gaps.csv`.

@@ -2,10 +2,11 @@
 
 use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::topology::{Evidence, Finding, Hypothesis, Ranked, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A hypothesis on one tier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TopologyRow {
     pub(crate) run_id: String,
     pub(crate) rep: u32,
@@ -20,7 +21,7 @@ pub struct TopologyRow {
 }
 
 /// What may be said of a hypothesis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowVerdict {
     /// It was this one.
@@ -102,6 +103,18 @@ fn sentence(finding: &Finding) -> String {
     }
 }
 
+/// One sentence per tier, as the table has it.
+pub fn sentences_of_rows(rows: &[TopologyRow]) -> Vec<String> {
+    let of_tier = rows.chunk_by(|a, b| a.tier == b.tier);
+    let sentence = |rows: &[TopologyRow]| {
+        let open = rows.iter().filter(|row| row.verdict != RowVerdict::RuledOut);
+        let open: Vec<String> = open.map(|row| with_probability(row.hypothesis, row.log_odds)).collect();
+        let tier = tier_name(rows.first()?.tier);
+        Some(format!("From sound, the {tier} was served by {}.", either(&open)))
+    };
+    of_tier.filter_map(sentence).collect()
+}
+
 /// `a`, `a or b`, `a, b or c`.
 pub fn either(open: &[String]) -> String {
     match open {
@@ -115,8 +128,12 @@ pub fn either(open: &[String]) -> String {
 /// What it may have been, each with its probability.
 pub fn open(finding: &Finding) -> Vec<String> {
     let may_be = |ranked: &&Ranked| finding.credible.contains(&ranked.hypothesis);
-    let said = |ranked: &Ranked| format!("{} ({})", described(ranked.hypothesis), percent(ranked.log_odds));
+    let said = |ranked: &Ranked| with_probability(ranked.hypothesis, ranked.log_odds);
     finding.ranking.iter().filter(may_be).map(said).collect()
+}
+
+fn with_probability(hypothesis: Hypothesis, log_odds: f64) -> String {
+    format!("{} ({})", described(hypothesis), percent(log_odds))
 }
 
 /// Stage or audience.

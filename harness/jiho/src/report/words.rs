@@ -32,7 +32,15 @@ pub fn findings(findings: &Findings, lookahead_samples: i64) -> Vec<String> {
     if !own.is_empty() {
         words.push("Some speakers hear themselves back through the room.".to_owned());
     }
-    words.extend(missing(findings));
+    let beeps = findings.pairs().flat_map(|(_, _, pair)| &pair.observations);
+    words.extend(missing(beeps.map(|beep| (beep.status, beep.reason))));
+    if !findings.family.is_coded() {
+        words.push(
+            "This time signal is for people: its tones fit nearly as well a period earlier or later, and without codes \
+             a delay beyond one turn looks like a shorter one. For delays without these doubts play [signal.voiced]."
+                .to_owned(),
+        );
+    }
     for recorder in &findings.recorders {
         words.extend(recorder.flaws.iter().map(|flaw| format!("Note: {}: {flaw}.", recorder.name)));
     }
@@ -146,11 +154,12 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-fn missing(findings: &Findings) -> Vec<String> {
+/// How many beeps are missing or in doubt, and why: one sentence each.
+pub fn missing(beeps: impl Iterator<Item = (Status, Option<Reason>)>) -> Vec<String> {
     let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
     let mut ambiguous = 0;
-    for observation in findings.pairs().flat_map(|(_, _, pair)| &pair.observations) {
-        match (observation.status, observation.reason) {
+    for (status, reason) in beeps {
+        match (status, reason) {
             (Status::Missing, Some(reason)) => *counts.entry(reason).or_default() += 1,
             (Status::Ambiguous, _) => ambiguous += 1,
             _ => {}
@@ -162,13 +171,6 @@ fn missing(findings: &Findings) -> Vec<String> {
         words.push(format!(
             "{arrivals} ambiguous: the sound fits nearly as well earlier or later, anywhere within the interval."
         ));
-    }
-    if !findings.family.is_coded() {
-        words.push(
-            "This time signal is for people: its tones fit nearly as well a period earlier or later, and without codes \
-             a delay beyond one turn looks like a shorter one. For delays without these doubts play [signal.voiced]."
-                .to_owned(),
-        );
     }
     words
 }

@@ -8,6 +8,7 @@ use jiho_analysis::metrics::chorus::{
 };
 use jiho_analysis::signal::Signal as Rhythm;
 use jiho_analysis::units::{Nanos, RunTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::measure::{Findings, RecorderHeard};
@@ -17,7 +18,7 @@ use crate::experiment::{Experiment, Sing};
 const UNSURE_CLOCKS: Nanos = Nanos::from_micros(500);
 
 /// How a run's speakers sing together, as `run.json` has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Singing {
     /// From one beat to the next.
     pub period_ns: i64,
@@ -28,7 +29,7 @@ pub struct Singing {
 }
 
 /// How one of them sings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sings {
     /// On what.
     pub on: SingsOn,
@@ -37,7 +38,7 @@ pub struct Sings {
 }
 
 /// On what somebody sings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SingsOn {
     /// On a clock that all share.

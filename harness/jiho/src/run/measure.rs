@@ -400,7 +400,8 @@ fn whose_turn(speakers: &[SpeakerSent], at: RunTime) -> Option<usize> {
     turns.max().map(|(_, index)| index)
 }
 
-fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
+/// What is wrong with a recording, in words; `truncated` is what is wrong with its file.
+pub fn flaws(sidecar: &Sidecar, truncated: Option<String>) -> Vec<String> {
     let mut flaws = Vec::new();
     if !sidecar.complete {
         flaws.push("the recording was not finished; what is there was measured".to_owned());

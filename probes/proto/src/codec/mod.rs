@@ -31,6 +31,7 @@ pub const FRAME_SAMPLES: usize = 960;
 
 /// Which codec, and how it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CodecConfig {
     /// Opus (RFC 6716) in RTP as RFC 7587 has it.

@@ -15,6 +15,7 @@ const CONCEALMENT_STEP: usize = 120;
 /// How an Opus encoder is set. The bit rate is constant, so that every packet of a stream has the same size; those that
 /// tell of a pause are the exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OpusConfig {
     /// Of the payloads, without RTP headers: 32 000 b/s are 80 bytes per frame of 20 ms. 6000 to 510 000.
@@ -54,6 +55,7 @@ impl OpusConfig {
 
 /// What an Opus encoder optimises for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OpusApplication {
     /// Speech.

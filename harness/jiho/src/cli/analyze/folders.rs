@@ -9,8 +9,8 @@ use crate::cli::bar::Bar;
 use crate::cli::{Format, findings, print};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
-use crate::report::RunName;
 use crate::report::run_json::RunJson;
+use crate::report::{self, RunName};
 use crate::run;
 use crate::run::chorus::Chorus;
 use crate::run::folder::Folder;
@@ -53,6 +53,7 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
     run::write_tables(first, &found)?;
     let architecture = run::write_architecture(&folders, &found)?;
+    report::write_all(first.path(), first.path())?;
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",

@@ -74,13 +74,8 @@ fn silence(gap: &GapRow) -> i64 {
 }
 
 fn steps(gap: &GapRow, stacks: &[StackRow]) -> String {
-    let is_of = |row: &&StackRow| {
-        (row.change, &row.subject, row.side, &row.endpoint, &row.speaker)
-            == (gap.change, &gap.subject, gap.side, &gap.endpoint, &gap.speaker)
-            && row.event == gap.event
-    };
     let mut spent: BTreeMap<&str, i64> = BTreeMap::new();
-    for row in stacks.iter().filter(is_of) {
+    for row in stacks.iter().filter(|row| row.is_of(gap)) {
         *spent.entry(spent_on(row.step)).or_default() += row.length_ns;
     }
     let mut spent: Vec<(i64, &str)> =
