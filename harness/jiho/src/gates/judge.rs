@@ -262,7 +262,7 @@ mod tests {
             "{}",
             row.sentence
         );
-        let row = limit("delay.median > 62ms", &[60.0, 66.0, 60.0, 66.0, 60.0, 66.0]);
+        let row = limit("delay.median > 65ms", &[60.0, 66.0, 60.0, 66.0, 60.0, 66.0]);
         assert_eq!(row.verdict, Verdict::Inconclusive);
         assert!(row.sentence.contains("both sides of the limit"), "{}", row.sentence);
     }
