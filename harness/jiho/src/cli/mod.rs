@@ -10,6 +10,7 @@ mod described;
 mod device;
 mod explain;
 mod findings;
+mod gate;
 mod hear;
 mod init;
 mod join;
@@ -59,6 +60,7 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Run(run::Args),
+    Gate(gate::Args),
     Relay(relay::Args),
     Speak(speak::Args),
     Hear(hear::Args),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Gate(args) => gate::run(&args),
         Verb::Relay(args) => relay::run(args),
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),

@@ -1,6 +1,7 @@
 //! Figures as they are written: `METRIC[SPEAKER -> EAR].STATISTIC`, of which the pair and the statistic may be left out.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::{Metric, Pairs, Stat};
@@ -41,6 +42,17 @@ pub enum FigureError {
     },
 }
 
+impl FigureError {
+    /// Which part of the figure's text it is about, in bytes.
+    pub fn span(&self, text: &str) -> Range<usize> {
+        let (Self::Metric { name: part, .. } | Self::Stat { name: part } | Self::Pairs { text: part }) = self;
+        match text.find(part.as_str()) {
+            Some(at) if !part.is_empty() => at..at + part.len(),
+            _ => 0..text.len(),
+        }
+    }
+}
+
 fn mend(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!(": did you mean {name}?")).unwrap_or_default()
 }
@@ -74,7 +86,7 @@ impl FromStr for Figure {
         }
         // Without brackets the statistic is the last of the names, or what follows the metric's: p99.9 has a point too.
         let stem = metric.match_indices('.').map(|(dot, _)| dot);
-        let known = stem.filter_map(|dot| Some((metric_of(&metric[..dot])?, &metric[dot + 1..]))).last();
+        let known = stem.filter_map(|dot| Some((metric_of(&metric[..dot])?, &metric[dot + 1..]))).next_back();
         match (known, stat) {
             (Some((known, name)), None) => {
                 let stat = name.parse().map_err(|()| FigureError::Stat { name: name.to_owned() })?;
