@@ -9,6 +9,7 @@ mod described;
 mod device;
 mod explain;
 mod findings;
+mod harm;
 mod hear;
 mod init;
 mod join;

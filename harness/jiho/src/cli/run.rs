@@ -9,8 +9,8 @@ use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
 use super::{Format, findings, print};
-use crate::exit::Exit;
-use crate::experiment::{self, Experiment};
+use crate::exit::{Exit, UsageError};
+use crate::experiment::{self, Experiment, Ready};
 use crate::report::repetitions;
 use crate::report::tables::Tables;
 use crate::run::{self, Outcome, Progress, World, series};
@@ -26,6 +26,7 @@ use crate::run::{self, Outcome, Progress, World, series};
 #[command(after_help = "Examples:
   jiho run first.toml
   jiho run first.toml --on sim --seed 7 --out /tmp/first
+  JIHO_TOKEN=secret jiho run first.toml --relay 127.0.0.1:4000
   jiho run first.toml --format json | jq '.pairs[] | {speaker, recorder, median_ms}'")]
 pub(super) struct Args {
     /// The experiment's file.
@@ -39,6 +40,17 @@ pub(super) struct Args {
     /// Use this seed in place of the file's.
     #[arg(long)]
     seed: Option<u32>,
+    /// In a room that somebody else serves: the relay's control address. Its token is that of [relay.external], or
+    /// JIHO_TOKEN of the environment.
+    #[arg(long, value_name = "HOST:PORT")]
+    relay: Option<String>,
+    /// With --relay: start it by this command, for a shell, and stop it again.
+    #[arg(long, value_name = "COMMAND", requires = "relay")]
+    relay_start: Option<String>,
+    /// With --relay: it is ready when it writes a line, takes connections at an address, or answers a GET: line=WORDS,
+    /// tcp=HOST:PORT or http://HOST:PORT/PATH [default: when somebody listens at --relay]
+    #[arg(long, value_name = "SIGN", requires = "relay", value_parser = Ready::parse)]
+    relay_ready: Option<Ready>,
     /// Run it so often, each time with the next seed, and say what all repetitions have in common.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -70,6 +82,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     if let Some(repeat) = args.repeat {
         experiment.run.repeat = repeat;
+    }
+    if let Some(relay) = &args.relay {
+        experiment = experiment
+            .served_at(relay, args.relay_start.as_ref(), args.relay_ready.as_ref())
+            .map_err(UsageError::say)?;
     }
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
