@@ -5,12 +5,14 @@ mod change_points;
 mod interval;
 mod shift;
 mod steps;
+mod student;
 mod trend;
 
 pub use change_points::{ChangePoint, Sought, change_points};
 pub use interval::{Interval, LEAST_FOR_INTERVAL, effective_count, median_interval};
 pub use shift::{Shift, shift};
 pub use steps::steps;
+pub use student::{FurtherValue, further_value, t_test_above};
 pub use trend::{Trend, theil_sen, theil_sen_in};
 
 /// The quantile `p`, 0 to 1, of sorted values, interpolated linearly (type 7 of Hyndman & Fan 1996).

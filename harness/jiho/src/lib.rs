@@ -4,6 +4,7 @@ pub mod cli;
 pub mod exit;
 pub mod experiment;
 pub mod figures;
+pub mod gates;
 pub mod hearing;
 pub mod live;
 pub mod random_rooms;

@@ -9,6 +9,7 @@ mod described;
 mod device;
 mod explain;
 mod findings;
+mod gate;
 mod harm;
 mod hear;
 mod init;
@@ -20,6 +21,7 @@ mod run;
 mod serving;
 mod signal;
 mod speak;
+mod theirs;
 mod track;
 mod verify;
 
@@ -56,6 +58,7 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Run(run::Args),
+    Gate(gate::Args),
     Relay(relay::Args),
     Speak(speak::Args),
     Hear(hear::Args),
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Gate(args) => gate::run(&args),
         Verb::Relay(args) => relay::run(args),
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),

@@ -8,9 +8,10 @@ use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
+use super::theirs::RelayArgs;
 use super::{Format, findings, print};
-use crate::exit::{Exit, UsageError};
-use crate::experiment::{self, Experiment, Ready};
+use crate::exit::Exit;
+use crate::experiment::{self, Experiment};
 use crate::report::repetitions;
 use crate::report::tables::Tables;
 use crate::run::{self, Outcome, Progress, World, series};
@@ -40,17 +41,8 @@ pub(super) struct Args {
     /// Use this seed in place of the file's.
     #[arg(long)]
     seed: Option<u32>,
-    /// In a room that somebody else serves: the relay's control address. Its token is that of [relay.external], or
-    /// JIHO_TOKEN of the environment.
-    #[arg(long, value_name = "HOST:PORT")]
-    relay: Option<String>,
-    /// With --relay: start it by this command, for a shell, and stop it again.
-    #[arg(long, value_name = "COMMAND", requires = "relay")]
-    relay_start: Option<String>,
-    /// With --relay: it is ready when it writes a line, takes connections at an address, or answers a GET: line=WORDS,
-    /// tcp=HOST:PORT or http://HOST:PORT/PATH [default: when somebody listens at --relay]
-    #[arg(long, value_name = "SIGN", requires = "relay", value_parser = Ready::parse)]
-    relay_ready: Option<Ready>,
+    #[command(flatten)]
+    relay: RelayArgs,
     /// Run it so often, each time with the next seed, and say what all repetitions have in common.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -83,11 +75,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(repeat) = args.repeat {
         experiment.run.repeat = repeat;
     }
-    if let Some(relay) = &args.relay {
-        experiment = experiment
-            .served_at(relay, args.relay_start.as_ref(), args.relay_ready.as_ref())
-            .map_err(UsageError::say)?;
-    }
+    let experiment = args.relay.served(experiment)?;
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
     let progress = Shown::new();

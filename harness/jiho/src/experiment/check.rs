@@ -127,15 +127,18 @@ pub(super) fn check(
         listeners,
         events,
         drop_probe: file.drop_probe,
+        gates: check.gates(std::mem::take(&mut file.gate), &root.key("gate")),
+        baseline: file.baseline,
     };
+    check.gates_have_figures(&experiment, &root.key("gate"));
     check.drain(&experiment, &root.key("run").key("drain"));
     check.problems.sort_by_key(|problem| problem.spot.as_ref().map(|spot| (spot.line, spot.column)));
     if check.problems.is_empty() { Ok(experiment) } else { Err(check.problems) }
 }
 
 pub(super) struct Check<'t> {
-    text: &'t str,
-    problems: Vec<Problem>,
+    pub(super) text: &'t str,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Check<'_> {

@@ -7,6 +7,7 @@ use jiho_analysis::units::Nanos;
 use serde::Deserialize;
 
 use super::drop_probe::DropProbe;
+use super::gates::{Baseline, GateEntry};
 use super::geography::{Geography, Location};
 use super::host::Host;
 use super::link::{Bottleneck, Jitter, Loss, Outage, RouteChange};
@@ -54,6 +55,10 @@ pub(super) struct File {
     pub(super) promotion: PromotionPart,
     pub(super) drop_probe: Option<DropProbe>,
     pub(super) chorus: Option<ChorusPart>,
+    #[serde(default)]
+    pub(super) gate: Vec<GateEntry>,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) baseline: Option<Baseline>,
 }
 
 /// One of the names is given.

@@ -12,6 +12,7 @@ mod drop_probe;
 mod error;
 mod external;
 mod file;
+mod gates;
 mod geography;
 mod host;
 mod link;
@@ -35,9 +36,12 @@ use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use serde::{Deserialize, Serialize};
 
+use crate::gates::Gate;
+
 pub use drop_probe::{DropProbe, Withhold};
 pub use error::{ExperimentError, Invalid, Problem, Spot};
 pub use external::{External, PlainRtp, Ready};
+pub use gates::{Baseline, gate_from};
 pub use geography::{Geography, Location};
 pub use host::{Card, Clock, ClockStep, Host};
 pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, Measured, Outage, RouteChange};
@@ -46,7 +50,7 @@ pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};
-pub use text::{LONGEST, Percent, duration_text, parse_duration};
+pub use text::{LONGEST, Percent, duration_text, parse_duration, parse_signed_duration};
 
 /// The commented experiment that a new user starts from.
 pub const TEMPLATE: &str = include_str!("../../../../fixtures/experiments/first.toml");
@@ -96,6 +100,12 @@ pub struct Experiment {
     /// Whose packets are dropped on purpose; `None`: nobody's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop_probe: Option<DropProbe>,
+    /// What its figures are held against.
+    #[serde(rename = "gate", skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// What they are compared with; `None`: only what the command line names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// Somebody on the stage: sends and hears.
@@ -192,6 +202,11 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         // Plain data with string keys and numbers of 32 bits at most: serialising it cannot fail.
         toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The same without what it is held against, which changes nothing about a run.
+    pub fn ungated(&self) -> Self {
+        Self { gates: Vec::new(), baseline: None, ..self.clone() }
     }
 
     /// All relays, if there are several.

@@ -29,6 +29,14 @@ pub struct Value {
 }
 
 impl Figure {
+    /// In what it is measured: how many there are of something is a plain number.
+    pub const fn unit(&self) -> Unit {
+        match self.stat {
+            Stat::Count => Unit::Count,
+            _ => self.metric.unit(),
+        }
+    }
+
     /// Its value in a run; `None` if the run has nothing to compute it from.
     ///
     /// # Errors

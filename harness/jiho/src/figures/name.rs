@@ -1,6 +1,7 @@
 //! Figures as they are written: `METRIC[SPEAKER -> EAR].STATISTIC`, of which the pair and the statistic may be left out.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::{Metric, Pairs, Stat};
@@ -39,6 +40,17 @@ pub enum FigureError {
         /// What stands there.
         text: String,
     },
+}
+
+impl FigureError {
+    /// Which part of the figure's text it is about, in bytes.
+    pub fn span(&self, text: &str) -> Range<usize> {
+        let (Self::Metric { name: part, .. } | Self::Stat { name: part } | Self::Pairs { text: part }) = self;
+        match text.find(part.as_str()) {
+            Some(at) if !part.is_empty() => at..at + part.len(),
+            _ => 0..text.len(),
+        }
+    }
 }
 
 fn mend(nearest: &Option<String>) -> String {

@@ -1,6 +1,11 @@
 //! `gates.csv`: one row per gate, beside the run or the series that it judges.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
+
+use super::prose::wrapped;
+use super::words::counted;
 
 /// What a gate came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,4 +62,28 @@ pub struct GateRow {
     pub(crate) verdict: Verdict,
     /// The verdict with its reason, in words.
     pub(crate) sentence: String,
+}
+
+impl GateRow {
+    /// The figure over all repetitions, if there is one.
+    pub const fn value(&self) -> Option<f64> {
+        self.value
+    }
+}
+
+/// Gates for a terminal: each verdict with its reason, and how many there are of each.
+pub fn text(rows: &[GateRow]) -> String {
+    let mut text = String::new();
+    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+    for row in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}: {}\n{}", row.verdict.name().to_uppercase(), row.gate, wrapped(&row.sentence));
+    }
+    let counts: Vec<String> = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive]
+        .into_iter()
+        .filter(|verdict| count(*verdict) > 0)
+        .map(|verdict| format!("{} {}", count(verdict), verdict.name()))
+        .collect();
+    let _ = writeln!(text, "{}: {}.", counted(rows.len(), "gate"), counts.join(", "));
+    text
 }

@@ -98,6 +98,9 @@ pub struct Host {
     pub kernel: Option<String>,
     /// Processors that may be used.
     pub cpus: Option<usize>,
+    /// What they call themselves, where the system tells.
+    #[serde(default)]
+    pub cpu: Option<String>,
     /// How often an engine had to wait for the disk.
     #[serde(default)]
     pub stalls: u64,
@@ -142,6 +145,7 @@ impl Host {
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             kernel: line("/proc/sys/kernel/osrelease"),
             cpus: std::thread::available_parallelism().ok().map(usize::from),
+            cpu: cpu(),
             stalls,
             threads: threads.iter().map(Thread::of).collect(),
         }
@@ -165,6 +169,16 @@ impl Host {
         }
         remarks
     }
+}
+
+/// The processors' model, from `/proc/cpuinfo`; on ARM, which has none there, the numbers of maker and part.
+fn cpu() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let of = |key: &str| {
+        let line = text.lines().find(|line| line.split(':').next().is_some_and(|name| name.trim() == key))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    of("model name").or_else(|| Some(format!("CPU {} {}", of("CPU implementer")?, of("CPU part")?)))
 }
 
 impl Thread {

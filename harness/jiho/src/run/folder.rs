@@ -177,7 +177,7 @@ impl Folder {
 
     /// What gates came to, if there were any.
     pub fn gates(&self) -> PathBuf {
-        self.0.join("gates.csv")
+        super::series::gates_of(&self.0)
     }
 
     /// How the run came about.

@@ -130,7 +130,7 @@ fn run_as(
 /// A simulation is named by what it is, so that equal ones have equal names; any other run by its moment.
 fn name(experiment: &Experiment, world: World) -> RunName {
     RunName::once(match world {
-        World::Sim => format!("{}-sim-{:08x}", experiment.name, fnv1a(experiment.to_toml().as_bytes())),
+        World::Sim => format!("{}-sim-{:08x}", experiment.name, fnv1a(experiment.ungated().to_toml().as_bytes())),
         World::Loopback => format!("{}-{}", experiment.name, stamp()),
     })
 }

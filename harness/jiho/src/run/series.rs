@@ -31,6 +31,11 @@ pub fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Folder::open(path).map(|folder| vec![folder.path().to_owned()])
 }
 
+/// What gates came to, in the folder of a series or of a single run.
+pub fn gates_of(path: &Path) -> PathBuf {
+    path.join("gates.csv")
+}
+
 /// Runs an experiment as often as it says, and hands out what each repetition came to. An experiment that is run once has
 /// its files in `out` itself. Ctrl-C ends the series with the repetition that it ended.
 ///
@@ -47,18 +52,9 @@ pub fn run(
     if experiment.run.repeat == 1 {
         return each(super::run(experiment, given, world, out, progress)?);
     }
-    let folder = Folder::create(out)?;
-    for (path, text) in [(folder.experiment_given(), given), (folder.experiment_effective(), &experiment.to_toml())] {
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let run_id = name(experiment, world).run_id;
+    let run_id = begin(experiment, given, world, out)?;
     for rep in 1..=experiment.run.repeat {
-        let mut repetition = experiment.clone();
-        repetition.run.repeat = 1;
-        repetition.run.seed = experiment.run.seed.wrapping_add(rep - 1);
-        let name = RunName { run_id: run_id.clone(), rep };
-        let outcome = run_as(name, &repetition, given, world, &folder_of(out, rep), progress)
-            .with_context(|| format!("repetition {rep} of {}", experiment.run.repeat))?;
+        let outcome = repetition(&run_id, rep, experiment, given, world, out, progress)?;
         let partial = outcome.run.partial;
         each(outcome)?;
         if partial {
@@ -66,4 +62,42 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// Makes the folder of a series, and names the runs in it.
+///
+/// # Errors
+/// The folder cannot be made or written.
+pub fn begin(experiment: &Experiment, given: &str, world: World, out: &Path) -> anyhow::Result<String> {
+    let folder = Folder::create(out)?;
+    for (path, text) in [(folder.experiment_given(), given), (folder.experiment_effective(), &experiment.to_toml())] {
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(name(experiment, world).run_id)
+}
+
+/// Runs a repetition of a series.
+///
+/// # Errors
+/// As of [`run`](super::run).
+pub fn repetition(
+    run_id: &str,
+    rep: u32,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    series: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<Outcome> {
+    let mut repetition = experiment.clone();
+    repetition.run.repeat = 1;
+    repetition.run.seed = seed(experiment, rep);
+    let name = RunName { run_id: run_id.to_owned(), rep };
+    run_as(name, &repetition, given, world, &folder_of(series, rep), progress)
+        .with_context(|| format!("repetition {rep}"))
+}
+
+/// The seed of a repetition.
+pub const fn seed(experiment: &Experiment, rep: u32) -> u32 {
+    experiment.run.seed.wrapping_add(rep - 1)
 }
