@@ -271,3 +271,41 @@ fn in_virtual_time_there_is_no_external_relay() {
     assert!(ran.code == Some(2) && ran.stderr.contains("an external relay takes real time"), "{}", ran.stderr);
     assert!(!ran.dir.exists());
 }
+
+/// Short beeps in quick succession.
+fn gated(port: u16, harm: &str) -> (Option<i32>, String) {
+    let temporary = tempfile::tempdir().unwrap();
+    let file = temporary.path().join("gated.toml");
+    let room = room(2, &ours(port, harm))
+        .replace("[run]\n", "[signal.voiced]\nperiod = \"400ms\"\nspread = \"150ms\"\n[run]\n");
+    std::fs::write(&file, room).unwrap();
+    let mut gate = Command::new(JIHO);
+    gate.arg("gate").arg(&file).arg("--out").arg(temporary.path().join("gate"));
+    gate.args(["--repeat", "5", "--limit", "delay[ana -> lena].median < 500ms", "--limit", "concealed_ratio < 30%"]);
+    let output = gate.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), format!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn a_relay_that_became_worse_fails_its_gate_by_name_and_an_unharmed_one_does_not() {
+    let (code, said) = gated(free_port(), "--hold 800ms");
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("above the limit of 500 ms") && said.contains("ana -> lena"), "{said}");
+    let (code, said) = gated(free_port(), "--lose 60%");
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("share of frames that had to be concealed"), "{said}");
+    let (code, said) = gated(free_port(), "");
+    assert!(matches!(code, Some(0 | 3)), "{said}");
+}
+
+#[test]
+fn the_experiments_of_our_own_ci_are_in_order() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ci");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let experiment = jiho::experiment::Experiment::load(&file).unwrap();
+        assert!(experiment.relay.external.unwrap().start.is_some(), "{}", file.display());
+    }
+}
