@@ -289,7 +289,7 @@ fn gated(port: u16, harm: &str) -> (Option<i32>, String) {
 
 #[test]
 fn a_relay_that_became_worse_fails_its_gate_by_name_and_an_unharmed_one_does_not() {
-    let (code, said) = gated(free_port(), "--hold 800ms");
+    let (code, said) = gated(free_port(), "--hold 600ms");
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains("above the limit of 500 ms") && said.contains("ana -> lena"), "{said}");
     let (code, said) = gated(free_port(), "--lose 60%");
