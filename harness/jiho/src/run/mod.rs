@@ -172,6 +172,9 @@ async fn run_until(
     let kept = keeper.finish()?;
     let run = run_json(experiment, world, name, started_unix_ns, played?, &kept);
     run.write(&folder.run_json())?;
+    if let (true, Some(failure)) = (kept.joined.is_empty(), run.failures.first()) {
+        anyhow::bail!("{failure}; nobody was let in, and nothing was heard");
+    }
     let seconds = total.as_secs_f64() * experiment.recorded().count() as f64;
     let heard = |heard| progress.hearing(heard, seconds);
     let mut findings = tokio::task::block_in_place(|| {
