@@ -47,3 +47,30 @@ fn otava_finds_the_same_change_points_with_the_same_probabilities() {
     // Where it does not judge a point anew whose side has grown, it may keep or leave out another.
     assert!(same >= 56, "{same} of 60");
 }
+
+/// otava's published data, by series, and the changes that it finds in each with a setting.
+#[test]
+fn in_otavas_published_data_its_own_points_are_found() {
+    let mut series: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for line in include_str!("../../fixtures/history/otava-examples.csv").lines().skip(1) {
+        let [name, run, value] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let values = series.entry(name).or_default();
+        assert_eq!(run.parse(), Ok(values.len()));
+        values.push(value.parse().unwrap());
+    }
+    let mut different = Vec::new();
+    for line in include_str!("../../fixtures/history/otava-examples.points.csv").lines().skip(1) {
+        let [name, window, most_p, least_change, theirs] = line.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let [most_p, least_change] = [most_p, least_change].map(|text| text.parse().unwrap());
+        let sought = Sought { window: window.parse().unwrap(), most_p, least_change };
+        let ours = change_points(&series[name], sought);
+        let ours = ours.iter().map(|point| point.at.to_string()).collect::<Vec<_>>().join(" ");
+        println!("{name}, window {window}, p < {most_p}, change > {least_change}: ours [{ours}], otava's [{theirs}]");
+        if ours != theirs {
+            different.push(line);
+        }
+    }
+    assert_eq!(different, [""; 0]);
+}

@@ -218,3 +218,56 @@ fn advice(message: &str) -> mend::Advice {
         None => (message.to_owned(), None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const ROOM: &str = "[[speaker]]\nname = \"ana\"\n[[listener]]\nname = \"lena\"\n";
+
+    fn parsed(gates: &str) -> Result<Experiment, Invalid> {
+        Experiment::parse(&format!("{ROOM}{gates}"), Path::new("room.toml"))
+    }
+
+    #[test]
+    fn gates_are_read_and_written_back() {
+        let experiment = parsed(
+            "[baseline]\nhistory = \"history.csv\"\n\
+             [[gate]]\nlimit = \"speaker_to_audience[ana -> lena].p95 < 400ms\"\n\
+             [[gate]]\nfigure = \"heard_ratio\"\nworse_by = \"1%\"\n\
+             [[gate]]\nfigure = \"delay.p95\"\nworse_by = \"2.5ms\"\nworse_by_share = \"3%\"\nerror = \"1%\"\n",
+        )
+        .unwrap();
+        assert_eq!(experiment.baseline, Some(Baseline::History("history.csv".into())));
+        let Gate::Comparison(last) = &experiment.gates[2] else { panic!("{:?}", experiment.gates) };
+        assert_eq!((last.worse_by, last.worse_by_share, last.error), (Some(2.5), Some(0.03), 0.01));
+        let again = Experiment::parse(&experiment.to_toml(), Path::new("again.toml")).unwrap();
+        assert_eq!((again.gates, again.baseline), (experiment.gates, experiment.baseline));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_gate_is_shown_at_its_very_word() {
+        for (gate, column, says) in [
+            ("limit = \"delay.average < 4ms\"", 16, "\"average\" is no statistic"),
+            ("limit = \"delay.p95 < 400\"", 22, "lacks a unit"),
+            ("limit = \"delay.p95\"", 10, "compares a figure with a value"),
+            ("limit = \"delay[ana -> lea].p95 < 4ms\"", 9, "did you mean `lena`?"),
+            ("limit = \"promotion.silence.p95 < 300ms\"", 9, "give [signal.pilot]"),
+            ("limit = \"chorus.spread.p95 < 30ms\"", 9, "without a chorus"),
+            ("limit = \"relay.residence.p99 < 2ms\"", 9, "relay_csv = true"),
+            ("figure = \"heard_ratoi\"", 11, "did you mean heard_ratio"),
+            ("figure = \"delay.p95\"\nworse_by = \"2\"", 12, "lacks a unit"),
+            ("limit = \"delay.p95 < 4ms\"\nworse_by = \"2ms\"", 12, "is for comparisons"),
+            ("figure = \"delay.p95\"\nlimit = \"delay.p95 < 4ms\"", 10, "is both"),
+            ("", 1, "says nothing"),
+            ("limit = \"delay.p95 < 4ms\"\nfloor = \"2ms\"", 1, "unknown key `floor`"),
+        ] {
+            let invalid = parsed(&format!("[[gate]]\n{gate}\n")).unwrap_err();
+            let spot = invalid.problems[0].spot.as_ref().unwrap();
+            assert!(invalid.to_string().contains(says), "{gate}: {invalid}");
+            assert_eq!(spot.column, column, "{gate}: {invalid}");
+        }
+    }
+}

@@ -475,6 +475,8 @@ prop_compose! {
         let sealed = seal.is_some();
         let run = Run { duration: Nanos::from_secs(3600), drain: Nanos::from_secs(3000), seed, ..Run::default() };
         Experiment {
+            gates: Vec::new(),
+            baseline: None,
             name,
             run,
             signal,

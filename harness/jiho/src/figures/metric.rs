@@ -201,3 +201,22 @@ impl Metric {
         !matches!(self, Self::Heard | Self::Tempo)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_on_the_page_about_gates() {
+        let page = include_str!("../../../../docs/gates.md");
+        for metric in Metric::all() {
+            let name = metric.name();
+            let told = |name: &str| page.contains(&format!("`{name}`"));
+            let all_told = match (metric, name.split_once('.')) {
+                (Metric::Gap(..), Some((change, part))) => told(change) && told(&format!("CHANGE.{part}")),
+                _ => told(&name),
+            };
+            assert!(all_told, "{name} is not in docs/gates.md");
+        }
+    }
+}

@@ -163,3 +163,101 @@ impl Track<'_> {
         self.changes.iter().map(line).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// By `scripts/make-history`, and where apache/otava finds its changes by `scripts/judge-history`.
+    const HISTORY: &str = include_str!("../../../../fixtures/history/history.csv");
+    const OTAVA: &str = include_str!("../../../../fixtures/history/history.otava.csv");
+    const HOST: &str = "AMD EPYC 7B13, 2 cpus, linux x86_64";
+
+    fn history(text: &str) -> (tempfile::TempDir, History) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        std::fs::write(&path, text).unwrap();
+        let read = History::read(&path).unwrap();
+        (folder, read)
+    }
+
+    fn entry(host_class: &str, figures: &[(&str, f64)]) -> Entry {
+        let figures = figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let [time, commit] = ["2026-12-01T00:00:00Z", "abc"].map(str::to_owned);
+        let [branch, experiment] = ["main", "room"].map(str::to_owned);
+        Entry { time, commit, branch, experiment, host_class: host_class.to_owned(), figures }
+    }
+
+    #[test]
+    fn what_otava_reads_is_what_is_written() {
+        let mut lines: Vec<&str> = HISTORY.lines().collect();
+        let last = lines.pop().unwrap();
+        let (folder, mut history) = history(&(lines.join("\n") + "\n"));
+        let whole = super::History { path: folder.path().join("whole.csv"), ..history.clone() };
+        std::fs::write(&whole.path, HISTORY).unwrap();
+        let added = History::read(&whole.path).unwrap().entries.pop().unwrap();
+        assert!(last.starts_with(&added.time));
+        history.record(added).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("history.csv")).unwrap(), HISTORY);
+    }
+
+    #[test]
+    fn levels_change_where_otava_says_and_with_its_probabilities() {
+        let (_folder, history) = history(HISTORY);
+        let mut otava: BTreeMap<&str, Vec<(usize, f64)>> = BTreeMap::new();
+        for line in OTAVA.lines().skip(1) {
+            let [figure, run, p] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            otava.entry(figure).or_default().push((run.parse().unwrap(), p.parse().unwrap()));
+        }
+        assert_eq!((history.figures.len(), otava.len()), (3, 2));
+        for figure in &history.figures {
+            let track = history.track(figure, "room", HOST);
+            let theirs = otava.remove(figure.as_str()).unwrap_or_default();
+            assert_eq!(track.changes.len(), theirs.len(), "{figure}");
+            for (ours, (at, p)) in track.changes.iter().zip(theirs) {
+                assert_eq!(ours.at, at, "{figure}");
+                assert!((ours.p_value - p).abs() <= 1e-6 * p.max(1e-9), "{figure}: {ours:?} and {p}");
+            }
+        }
+        let track = history.track("speaker_to_audience.p95", "room", HOST);
+        let words = track.changes_in_words(&"speaker_to_audience.p95".parse().unwrap());
+        assert!(words[0].starts_with("speaker_to_audience.p95 at 2026-10-11T03:00:00Z af3e133428: 73.9"), "{words:?}");
+        assert_eq!(track.last_level().len(), 20);
+    }
+
+    #[test]
+    fn other_machines_and_other_experiments_are_left_alone() {
+        let (_folder, mut history) = history(HISTORY);
+        history.record(entry("another machine", &[("speaker_to_audience.p95", 200.0)])).unwrap();
+        let track = history.track("speaker_to_audience.p95", "room", HOST);
+        assert!(track.last_level().iter().all(|value| *value < 80.0));
+        assert_eq!(history.track("speaker_to_audience.p95", "room", "another machine").last_level(), [200.0]);
+        assert_eq!(history.track("speaker_to_audience.p95", "choir", HOST).last_level(), [0.0; 0]);
+        assert_eq!(history.host_classes("room"), [HOST, "another machine"]);
+    }
+
+    #[test]
+    fn new_figures_get_columns_at_the_end_and_what_never_ended_no_number() {
+        let (folder, mut history) = history("time,commit,branch,experiment,host_class,delay.p95\n");
+        history.record(entry("here", &[("delay.p95", 61.5)])).unwrap();
+        history.record(entry("here", &[("heard_ratio", 0.99), ("join.silence.max", f64::INFINITY)])).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("history.csv")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "time,commit,branch,experiment,host_class,delay.p95,heard_ratio");
+        assert!(lines[1].ends_with("here,61.5,") && lines[2].ends_with("here,,0.99"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_history_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("delays.csv");
+        std::fs::write(&path, "run_id,rep\n1,2\n").unwrap();
+        let error = History::read(&path).unwrap_err().to_string();
+        assert!(error.contains("this is no history"), "{error}");
+        std::fs::write(&path, "time,commit,branch,experiment,host_class,delay.p95\na,b,c,d,e,fast\n").unwrap();
+        let error = History::read(&path).unwrap_err().to_string();
+        assert!(error.contains("line 2: delay.p95 is no number"), "{error}");
+    }
+}

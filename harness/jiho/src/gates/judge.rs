@@ -219,3 +219,154 @@ const fn verdict(fails: bool, passes: bool) -> Verdict {
         (false, false) => Verdict::Inconclusive,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::Sample;
+
+    const REAL: Judge<'_> = Judge { run_id: "run", exact: false };
+    const EXACT: Judge<'_> = Judge { run_id: "run", exact: true };
+
+    /// Repetitions of a figure: of each the values at lena's ear, and those 4 ms later at mei's.
+    fn measured(figure: &str, repetitions: &[f64]) -> Measured {
+        let sample = |ear: &str, value| Sample { speaker: "ana".to_owned(), ear: ear.to_owned(), value };
+        let run = |value: &f64| vec![sample("lena", *value), sample("mei", value + 4.0)];
+        Measured::from_samples(&figure.parse().unwrap(), repetitions.iter().map(run).collect())
+    }
+
+    /// Ten repetitions around a level, in the steps of a jitter buffer.
+    fn around(level: f64) -> Vec<f64> {
+        [0.0, 0.5, 0.0, 1.0, 0.0, 0.5, 0.0, 0.0, 1.0, 0.5].map(|above| level + above).to_vec()
+    }
+
+    fn limit(text: &str, repetitions: &[f64]) -> GateRow {
+        let limit: Limit = text.parse().unwrap();
+        REAL.limit(&limit, &measured(&limit.figure.to_string(), repetitions))
+    }
+
+    fn compared(figure: &str, from: &[f64], to: &[f64]) -> GateRow {
+        let comparison = Comparison::of(figure.parse().unwrap());
+        REAL.comparison(&comparison, &measured(figure, from), &measured(figure, to), None, Against::Baseline)
+    }
+
+    #[test]
+    fn a_limit_is_kept_or_not_if_all_of_the_interval_says_so() {
+        let row = limit("speaker_to_audience.max < 100ms", &around(60.0));
+        assert_eq!((row.verdict, row.repetitions), (Verdict::Pass, 10), "{}", row.sentence);
+        let row = limit("speaker_to_audience.median < 50ms", &around(60.0));
+        assert_eq!(row.verdict, Verdict::Fail);
+        assert!(
+            row.sentence.contains("above the limit of 50 ms; the worst is [ana -> mei] with 64"),
+            "{}",
+            row.sentence
+        );
+        let row = limit("delay.median > 62ms", &[60.0, 66.0, 60.0, 66.0, 60.0, 66.0]);
+        assert_eq!(row.verdict, Verdict::Inconclusive);
+        assert!(row.sentence.contains("both sides of the limit"), "{}", row.sentence);
+    }
+
+    #[test]
+    fn too_little_is_inconclusive_and_nothing_has_no_figure() {
+        let row = limit("delay.p95 < 400ms", &[60.0, 61.0]);
+        assert_eq!((row.verdict, row.low), (Verdict::Inconclusive, None));
+        assert!(row.sentence.contains("repeat the run"), "{}", row.sentence);
+        let row = limit("delay.p95 < 400ms", &[]);
+        assert_eq!((row.verdict, row.value), (Verdict::Inconclusive, None));
+        assert!(row.sentence.contains("nothing was measured"), "{}", row.sentence);
+    }
+
+    #[test]
+    fn a_change_fails_with_its_pair_its_size_and_its_interval() {
+        let row = compared("delay.median", &around(60.0), &around(63.0));
+        assert_eq!(row.verdict, Verdict::Fail, "{}", row.sentence);
+        assert!(row.change_low.unwrap() > 0.5 && row.change_high.unwrap() < 5.0, "{row:?}");
+        for part in ["worse than the baseline by 3 ms [", "; most at [ana -> ", "p = "] {
+            assert!(row.sentence.contains(part), "{part}: {}", row.sentence);
+        }
+        assert_eq!(compared("delay.median", &around(60.0), &around(60.0)).verdict, Verdict::Pass);
+        let better = compared("delay.median", &around(63.0), &around(60.0));
+        assert_eq!(better.verdict, Verdict::Pass);
+        assert!(better.sentence.contains("is better than the baseline by 3 ms"), "{}", better.sentence);
+    }
+
+    #[test]
+    fn less_is_worse_of_what_should_be_much() {
+        let beeps = |share: f64| (0..10).map(|n| share - 0.001 * f64::from(n % 3)).collect::<Vec<f64>>();
+        let row = compared("heard_ratio", &beeps(0.99), &beeps(0.95));
+        assert_eq!(row.verdict, Verdict::Fail, "{}", row.sentence);
+        assert!(
+            row.change.unwrap() < -0.03 && row.change_low <= row.change && row.change <= row.change_high,
+            "{row:?}"
+        );
+        assert_eq!(compared("heard_ratio", &beeps(0.95), &beeps(0.99)).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn both_floors_have_to_be_exceeded() {
+        let verdict = |worse_by, worse_by_share| {
+            let figure: Figure = "delay.median".parse().unwrap();
+            let comparison = Comparison { worse_by, worse_by_share, ..Comparison::of(figure) };
+            let (from, to) = (measured("delay.median", &around(60.0)), measured("delay.median", &around(64.0)));
+            change(&comparison, &from, &to, None, false).unwrap().verdict
+        };
+        assert_eq!(verdict(Some(1.0), Some(0.02)), Verdict::Fail);
+        assert_eq!(verdict(Some(10.0), Some(0.02)), Verdict::Pass, "too little in milliseconds");
+        assert_eq!(verdict(Some(1.0), Some(0.2)), Verdict::Pass, "too little for its level");
+    }
+
+    #[test]
+    fn what_fresh_repetitions_do_not_show_is_not_called_a_failure() {
+        let comparison = Comparison::of("delay.median".parse().unwrap());
+        let disturbed = [around(75.0), around(75.0), around(60.0)].concat();
+        let (from, to) = (measured("delay.median", &around(60.0)), measured("delay.median", &disturbed));
+        let judged = |fresh: &[f64]| {
+            let fresh = measured("delay.median", fresh);
+            REAL.comparison(&comparison, &from, &to, Some((&from, &fresh)), Against::OtherBuild)
+        };
+        assert_eq!(judged(&around(75.0)).verdict, Verdict::Fail);
+        let row = judged(&around(60.0));
+        assert_eq!(row.verdict, Verdict::Inconclusive);
+        assert!(row.sentence.contains("Repeated once more it was not"), "{}", row.sentence);
+    }
+
+    #[test]
+    fn a_simulation_changes_if_it_changes_at_all() {
+        let compared = |worse_by, to: f64| {
+            let comparison = Comparison { worse_by, ..Comparison::of("delay.median".parse().unwrap()) };
+            let (from, to) = (measured("delay.median", &[60.0]), measured("delay.median", &[to]));
+            EXACT.comparison(&comparison, &from, &to, None, Against::Baseline).verdict
+        };
+        assert_eq!(compared(None, 60.0), Verdict::Pass);
+        assert_eq!(compared(None, 60.0 + 1e-9), Verdict::Pass, "rounding");
+        assert_eq!(compared(None, 60.01), Verdict::Fail);
+        assert_eq!(compared(Some(0.1), 60.01), Verdict::Pass);
+        assert_eq!(compared(None, 59.0), Verdict::Pass, "better");
+    }
+
+    #[test]
+    fn what_never_ends_is_a_change_for_the_worse() {
+        let never = vec![f64::INFINITY; 10];
+        let row = compared("promotion.silence.median", &around(300.0), &never);
+        assert_eq!(row.verdict, Verdict::Fail);
+        assert!(row.sentence.contains("without end"), "{}", row.sentence);
+        assert_eq!(compared("promotion.silence.median", &never, &never).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_value_far_off_its_history_fails_and_one_among_it_does_not() {
+        let comparison = Comparison::of("delay.median".parse().unwrap());
+        let judged = |level: &[f64], now: f64| {
+            let now = measured("delay.median", &around(now));
+            REAL.history(&comparison, level, &now)
+        };
+        let level: Vec<f64> = around(62.0);
+        assert_eq!(judged(&level, 60.0).verdict, Verdict::Pass);
+        let row = judged(&level, 66.0);
+        assert_eq!(row.verdict, Verdict::Fail);
+        assert!(row.sentence.contains("worse than the last level of the history by"), "{}", row.sentence);
+        let row = judged(&level[..4], 66.0);
+        assert_eq!(row.verdict, Verdict::Inconclusive);
+        assert!(row.sentence.contains("5 are needed"), "{}", row.sentence);
+    }
+}

@@ -28,6 +28,8 @@ pub(super) fn limit(limit: &Limit, measured: &Measured, row: &GateRow) -> String
     let mut pairs: Vec<_> = measured.pairs().into_iter().collect();
     pairs.sort_by(|a, b| a.1.total_cmp(&b.1));
     let worst = if limit.side.is_ceiling() { pairs.last() } else { pairs.first() };
+    // Of a share of nothing at all, and of whatever is alike everywhere, nobody is the worst.
+    let worst = worst.filter(|_| pairs.first().map(|pair| pair.1) != pairs.last().map(|pair| pair.1));
     let worst = worst.map(|(pair, value)| format!("; the worst is {pair} with {}", shown(*value, unit)));
     format!(
         "{} is {}{} over {}, {verdict}{}.",
@@ -48,37 +50,36 @@ pub(super) fn comparison(
     most: &str,
 ) -> String {
     let (figure, unit) = (&comparison.figure, comparison.figure.unit());
-    let size = format!("{}{}", shown(change.worse_by.abs(), unit), interval(turned(change), unit));
-    let allowed = shown(change.floor, unit);
+    let size = format!("{}{}", shown(change.worse_by, unit), interval(change.interval, unit));
+    let allowed = match shown(change.floor, unit) {
+        none if none.starts_with("0 ") => "no change is allowed".to_owned(),
+        some => format!("{some} is allowed"),
+    };
     let value = |value: Option<f64>| value.map(|value| shown(value, unit)).unwrap_or_default();
-    let from = format!(
-        "{} in place of {}, over {}",
-        value(row.value),
-        value(row.baseline),
-        counted(row.repetitions, "repetition")
-    );
+    let (here, there) = (value(row.value), value(row.baseline));
+    let from = format!("{here} in place of {there}, over {}", counted(row.repetitions, "repetition"));
     let (subject, whose) = (subject(figure), against.name());
-    let chance = change.p_value.map(|p| format!("; p = {}", probability(p))).unwrap_or_default();
+    let chance = change.p_value.map(|p| format!(" (p = {})", probability(p))).unwrap_or_default();
     match change.verdict {
         Verdict::Fail => {
             let than = if against == Against::History { "the last level of the history" } else { whose };
-            format!("{subject} is worse than {than} by {size}: {from}. Allowed are {allowed}{chance}{most}.")
+            format!("{subject} is worse than {than} by {size}: {from}{most}; {allowed}{chance}.")
         }
         Verdict::Pass if change.worse_by < -change.floor && change.interval.is_none_or(|(_, high)| high < 0.0) => {
+            let better = change.interval.map(|(low, high)| (-high, -low));
+            let size = format!("{}{}", shown(-change.worse_by, unit), interval(better, unit));
             format!("{subject} is better than {whose} by {size}: {from}{most}.")
         }
-        Verdict::Pass => {
-            format!("{subject} is as {whose} has it: {from}; changed by {size}, and {allowed} are allowed.")
-        }
+        Verdict::Pass => format!("{subject} is as {whose} has it: {from}, worse by {size}; {allowed}."),
         Verdict::Inconclusive if change.unconfirmed => format!(
-            "{subject} seemed to be worse than {whose} by {size}: {from}. Repeated once more it was not; allowed are \
-             {allowed}{chance}{most}."
+            "{subject} seemed to be worse than {whose} by {size}: {from}{most}. Repeated once more it was not; \
+             {allowed}{chance}."
         ),
-        Verdict::Inconclusive if change.interval.is_some() => format!(
-            "{subject} may be worse than {whose} by more than the allowed {allowed}, or not: changed by {size}, {from}{most}."
-        ),
+        Verdict::Inconclusive if change.interval.is_some() => {
+            format!("{subject} may be worse than {whose}, or not: {from}, worse by {size}{most}; {allowed}.")
+        }
         Verdict::Inconclusive => format!(
-            "{subject} changed by {size} from {whose}: {from}; too few to tell a change from chance. Repeat the runs."
+            "{subject} cannot be told from {whose} by so few repetitions: {from}, worse by {size}. Repeat the runs."
         ),
     }
 }
@@ -124,12 +125,6 @@ fn subject(figure: &Figure) -> String {
         Stat::Count => format!("How many there are of the {words} ({figure})"),
         stat => format!("The {stat} of the {words} ({figure})"),
     }
-}
-
-/// The interval of a change, in the direction that `worse_by` has without its sign.
-fn turned(change: Change) -> Option<(f64, f64)> {
-    let (low, high) = change.interval?;
-    Some(if change.worse_by < 0.0 { (-high, -low) } else { (low, high) })
 }
 
 fn interval(ends: Option<(f64, f64)>, unit: Unit) -> String {

@@ -42,10 +42,10 @@ impl Asked {
         let known = experiment.as_ref().map(|(experiment, _)| experiment);
         let mut gates = known.map(|experiment| experiment.gates.clone()).unwrap_or_default();
         for text in &args.limit {
-            gates.push(gate_from("--limit", text, known, limit)?);
+            gates.push(gate_from("--limit", text, known, limit).map_err(ExperimentError::from)?);
         }
         for text in &args.figure {
-            gates.push(gate_from("--figure", text, known, comparison)?);
+            gates.push(gate_from("--figure", text, known, comparison).map_err(ExperimentError::from)?);
         }
         let compared = compared(args, known);
         let is_compared = |gate: &Gate| matches!(gate, Gate::Comparison(_));
