@@ -64,7 +64,10 @@ pub fn hear(
     // All members of a family without codes sound alike: one is enough.
     let codes = if family.is_coded() { codes } else { &codes[..codes.len().min(1)] };
     let mut channels: Vec<Channel> = (0..reader.channels())
-        .map(|_| Channel { hearing: Hearing::new(rate, family, codes), detections: Vec::new(), peak: 0.0 })
+        .map(|_| {
+            let hearing = (!codes.is_empty()).then(|| Hearing::new(rate, family, codes));
+            Channel { hearing, detections: Vec::new(), peak: 0.0 }
+        })
         .collect();
     let mut samples = 0;
     let mut block: Vec<Vec<f32>> = Vec::new();
@@ -85,7 +88,8 @@ pub fn hear(
 }
 
 struct Channel {
-    hearing: Hearing,
+    /// `None`: nobody said anything, and nothing is looked for.
+    hearing: Option<Hearing>,
     detections: Vec<Detection>,
     peak: f32,
 }
@@ -93,13 +97,13 @@ struct Channel {
 impl Channel {
     fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
         self.peak = samples.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
-        let detections = credible(self.hearing.push(samples));
+        let detections = credible(self.hearing.as_mut().map(|hearing| hearing.push(samples)).unwrap_or_default());
         self.detections.extend_from_slice(&detections);
         detections
     }
 
     fn finish(mut self, clock_rate: Rate, samples: i64, truncated: Option<String>) -> (ChannelHeard, Vec<Detection>) {
-        let rest = credible(self.hearing.finish());
+        let rest = credible(self.hearing.map(|hearing| hearing.finish()).unwrap_or_default());
         self.detections.extend_from_slice(&rest);
         let heard = ChannelHeard { detections: self.detections, clock_rate, samples, peak: self.peak, truncated };
         (heard, rest)

@@ -60,6 +60,9 @@ impl Display for Summary<'_> {
         }
         writeln!(f, "stage      {}", architecture(&experiment.stage))?;
         writeln!(f, "audience   {}", architecture(&experiment.audience))?;
+        if let Some(external) = &experiment.relay.external {
+            writeln!(f, "relay      {}", described::external(external))?;
+        }
         if let Some(probe) = &experiment.drop_probe {
             writeln!(f, "drop probe {}", described::drop_probe(probe))?;
         }

@@ -1,10 +1,12 @@
-//! Links, hosts and the drop probe in a line each.
+//! Links, hosts, the drop probe and somebody else's relay in a line each.
 
 use std::fmt::Display;
 
 use jiho_analysis::units::Nanos;
 
-use crate::experiment::{Bottleneck, BurstLoss, Direction, DropProbe, Host, Jitter, Loss, duration_text};
+use crate::experiment::{
+    Bottleneck, BurstLoss, Direction, DropProbe, External, Host, Jitter, Loss, Ready, duration_text,
+};
 
 /// What a direction does to packets.
 pub(super) fn direction(direction: &Direction) -> String {
@@ -33,6 +35,23 @@ pub(super) fn drop_probe(probe: &DropProbe) -> String {
     let [interval, from] = [interval, from].map(|span| duration_text(*span));
     let names = participants.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
     format!("{names}: {incoming} packets in and, of speakers, {outgoing} out, one every {interval} from {from} on")
+}
+
+/// Whose relay it is, and how it is started.
+pub(super) fn external(external: &External) -> String {
+    let External { control, start, patience, rtp, .. } = external;
+    let place = match (control, rtp) {
+        (_, Some(rtp)) => format!("plain RTP to {}", rtp.send_to),
+        (control, None) => format!("at {}", control.as_deref().unwrap_or_default()),
+    };
+    let started = start.as_ref().map(|command| format!(", started by `{command}`")).unwrap_or_default();
+    let ready = external.sign().map(|sign| match sign {
+        Ready::Line(words) => format!("it writes {words:?}"),
+        Ready::Tcp(address) => format!("somebody listens at {address}"),
+        Ready::Http(address) => format!("{address} is answered"),
+    });
+    let ready = ready.map(|sign| format!(", ready when {sign}, within {}", duration_text(*patience)));
+    format!("somebody else's, {place}{started}{}", ready.unwrap_or_default())
 }
 
 fn jitter(direction: &Direction) -> String {

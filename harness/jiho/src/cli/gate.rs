@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::run::{On, Shown};
+use super::theirs::RelayArgs;
 use super::{Format, print};
 use crate::exit::{Exit, UsageError};
 use crate::gates::REPETITIONS;
@@ -38,7 +39,7 @@ pub(super) struct Args {
     #[arg(required_unless_present = "run", conflicts_with = "run")]
     experiment: Option<PathBuf>,
     /// Judge a run that was, or a series of repetitions, in place of a new one.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["on", "out", "seed", "repeat", "against"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["on", "out", "seed", "repeat", "relay", "against"])]
     run: Option<PathBuf>,
     /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
     #[arg(long, value_enum, default_value_t = On::Loopback)]
@@ -49,6 +50,8 @@ pub(super) struct Args {
     /// Use this seed in place of the file's.
     #[arg(long)]
     seed: Option<u32>,
+    #[command(flatten)]
+    relay: RelayArgs,
     /// Repetitions of a round [default: the experiment's, or 15 over loopback and 1 in simulation if it has none]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -65,7 +68,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     history: Option<PathBuf>,
     /// Compare with another build of jiho, whose repetitions are run in turn with this one's.
-    #[arg(long, value_name = "BINARY")]
+    #[arg(long, value_name = "BINARY", conflicts_with = "relay")]
     against: Option<PathBuf>,
     /// Append this run to the history.
     #[arg(long)]

@@ -11,6 +11,7 @@ mod device;
 mod explain;
 mod findings;
 mod gate;
+mod harm;
 mod hear;
 mod init;
 mod join;
@@ -24,6 +25,7 @@ mod schema;
 mod serving;
 mod signal;
 mod speak;
+mod theirs;
 mod track;
 mod verify;
 

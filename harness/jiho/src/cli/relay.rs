@@ -1,6 +1,7 @@
 //! `jiho relay`: the reference relay in a process of its own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
@@ -8,6 +9,7 @@ use jiho_drivers::udp::Traffic;
 use jiho_proto::handshake::{self, Promotion};
 use jiho_relay::RelayStats;
 
+use super::harm::HarmArgs;
 use super::print;
 use super::room::{CodecArgs, TokenArgs};
 use super::serving::ServingArgs;
@@ -29,6 +31,7 @@ Examples:
   JIHO_TOKEN=secret jiho relay --stage mesh --audience mix
   JIHO_TOKEN=secret jiho relay --audience tier --delay-line 5s
   JIHO_TOKEN=secret jiho relay --control 127.0.0.1:4010 --media 127.0.0.1:4015 --uplink 127.0.0.1:4000
+  JIHO_TOKEN=secret jiho relay --hold 3ms --lose 1%
 
 Control and media must be reachable by everybody: the defaults serve this host only. Port 0 takes any free port.
 
@@ -58,6 +61,12 @@ pub(super) struct Args {
     /// How long the sound device of whoever is promoted stands still once the transport is ready.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     device_restart: Nanos,
+    /// Write a row for each packet that is passed on to this file, as relay.csv has them; times are the wall clock's,
+    /// since 1970.
+    #[arg(long, value_name = "FILE")]
+    relay_csv: Option<PathBuf>,
+    #[command(flatten)]
+    harm: HarmArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -88,11 +97,25 @@ impl Profile {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { control, media, token, codec, serving, uplink, token_lifetime, promotion, device_restart } = args;
+    let Args { control, media, token, codec, serving, uplink, token_lifetime, promotion, device_restart, .. } = args;
+    let (relay_csv, harm, harm_said) = (args.relay_csv, args.harm.link(), args.harm.described());
     let (stage, audience) = serving.stage_and_audience(uplink.is_some())?;
     let promotion = Promotion { device_restart, ..promotion.promotion() };
     let (token, codec) = (token.token, codec.config());
-    let settings = Settings { control, media, token, token_lifetime, codec, stage, audience, promotion, uplink };
+    let settings = Settings {
+        control,
+        media,
+        token,
+        token_lifetime,
+        codec,
+        stage,
+        audience,
+        promotion,
+        uplink,
+        relay_csv,
+        harm,
+        harm_said,
+    };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;
     Ok(Exit::Done)

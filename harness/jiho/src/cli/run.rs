@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
+use super::theirs::RelayArgs;
 use super::{Format, findings, print};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
@@ -26,6 +27,7 @@ use crate::run::{self, Outcome, Progress, World, series};
 #[command(after_help = "Examples:
   jiho run first.toml
   jiho run first.toml --on sim --seed 7 --out /tmp/first
+  JIHO_TOKEN=secret jiho run first.toml --relay 127.0.0.1:4000
   jiho run first.toml --format json | jq '.pairs[] | {speaker, recorder, median_ms}'")]
 pub(super) struct Args {
     /// The experiment's file.
@@ -39,6 +41,8 @@ pub(super) struct Args {
     /// Use this seed in place of the file's.
     #[arg(long)]
     seed: Option<u32>,
+    #[command(flatten)]
+    relay: RelayArgs,
     /// Run it so often, each time with the next seed, and say what all repetitions have in common.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -71,6 +75,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(repeat) = args.repeat {
         experiment.run.repeat = repeat;
     }
+    let experiment = args.relay.served(experiment)?;
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
     let progress = Shown::new();

@@ -64,18 +64,21 @@ pub(super) fn check(
     check.hosts(&mut hosts, &file.run, folder, &root.key("host"));
     check.serving(&mut file, &links, &root);
     check.places(&file, &root);
+    check.external(&file, &root);
+    check.crowd_addresses(&file, &root);
     let speakers: Vec<Speaker> = file
         .speaker
         .into_iter()
         .zip(codes.by_ref())
         .enumerate()
-        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, place, sing, .. }, code))| Speaker {
+        .map(|(n, (SpeakerEntry { name, link, host, playout, edge, place, media, sing, .. }, code))| Speaker {
             name,
             code,
             edge,
             link: check.link_name(link, &links, &root.key("speaker").index(n)),
             host: check.host_name(host, &hosts, &root.key("speaker").index(n)),
             place,
+            media,
             sing,
             playout: playout.unwrap_or_else(|| file.playout.clone()),
         })
@@ -86,7 +89,7 @@ pub(super) fn check(
         .enumerate()
         .flat_map(|(n, entry)| {
             let names = entry.names();
-            let ListenerEntry { link, host, keyless, playout, edge, place, .. } = entry;
+            let ListenerEntry { link, host, keyless, playout, edge, place, media, .. } = entry;
             let link = check.link_name(link, &links, &root.key("listener").index(n));
             let host = check.host_name(host, &hosts, &root.key("listener").index(n));
             let playout = playout.unwrap_or_else(|| file.playout.clone());
@@ -98,6 +101,7 @@ pub(super) fn check(
                 host: host.clone(),
                 keyless,
                 place: place.clone(),
+                media,
                 playout: playout.clone(),
             })
         })

@@ -1,6 +1,7 @@
 //! An experiment as its file gives it: what may be left out is optional, what refers to something else is a name.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use jiho_analysis::units::Nanos;
 use serde::Deserialize;
@@ -161,6 +162,7 @@ pub(super) struct SpeakerEntry {
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
     pub(super) place: Option<String>,
+    pub(super) media: Option<SocketAddr>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) sing: Option<Sing>,
     #[serde(default, deserialize_with = "one_of::some")]
@@ -178,6 +180,7 @@ pub(super) struct ListenerEntry {
     pub(super) host: Option<String>,
     pub(super) edge: Option<String>,
     pub(super) place: Option<String>,
+    pub(super) media: Option<SocketAddr>,
     #[serde(default)]
     pub(super) keyless: bool,
     #[serde(default, deserialize_with = "one_of::some")]

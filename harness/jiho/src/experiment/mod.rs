@@ -5,10 +5,12 @@
 //! the *effective* form: nothing optional is left in it, and written back as TOML it reads as itself.
 
 mod check;
+mod check_external;
 mod check_links;
 mod check_serving;
 mod drop_probe;
 mod error;
+mod external;
 mod file;
 mod gates;
 mod geography;
@@ -27,6 +29,7 @@ mod tests;
 mod text;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use jiho_analysis::signal::{Code, Programme, Signal as Rhythm};
@@ -37,6 +40,7 @@ use crate::gates::Gate;
 
 pub use drop_probe::{DropProbe, Withhold};
 pub use error::{ExperimentError, Invalid, Problem, Spot};
+pub use external::{External, PlainRtp, Ready};
 pub use gates::{Baseline, gate_from};
 pub use geography::{Geography, Location};
 pub use host::{Card, Clock, ClockStep, Host};
@@ -122,6 +126,9 @@ pub struct Speaker {
     /// A key of [`Experiment::places`]; `None`: nobody has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Where its media comes from; `None`: any free port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<SocketAddr>,
     /// How it sings in a chorus; `None`: it plays what was planned, by its host's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sing: Option<Sing>,
@@ -151,6 +158,9 @@ pub struct Listener {
     /// A key of [`Experiment::places`]; `None`: nobody has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Where its media comes from; `None`: any free port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<SocketAddr>,
     /// The jitter buffer's policy.
     pub playout: Playout,
 }

@@ -3,6 +3,7 @@
 use jiho_analysis::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use super::External;
 use super::one_of;
 use super::text::duration;
 
@@ -196,4 +197,7 @@ pub struct RelayPart {
     /// In simulation, what each packet that it sends takes it: copies leave one after the other.
     #[serde(with = "duration")]
     pub cost_per_packet: Nanos,
+    /// Somebody else's, in real time; `None`: ours. What is said of stage and audience is then what it is held to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
 }

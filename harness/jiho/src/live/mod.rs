@@ -10,6 +10,7 @@ mod guest;
 pub mod part;
 mod record;
 pub mod relay;
+mod relay_csv;
 pub mod seat;
 pub mod sound;
 mod told;

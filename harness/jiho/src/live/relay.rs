@@ -1,6 +1,7 @@
 //! The reference relay in a process of its own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use jiho_analysis::roles::Step;
@@ -13,10 +14,13 @@ use jiho_proto::codec::CodecConfig;
 use jiho_proto::engine::{Engine, Input, Output};
 use jiho_proto::event::{Event, StepTaken};
 use jiho_proto::handshake::Promotion;
+use jiho_proto::link::{Impaired, Link};
+use jiho_proto::records::Records;
 use jiho_relay::{Relay, RelayConfig, RelayStats, Serving};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
+use super::relay_csv::RelayCsv;
 use super::told::Told;
 use super::{interrupt, say};
 use crate::run::unkept::Unkept;
@@ -45,6 +49,12 @@ pub struct Settings {
     pub promotion: Promotion,
     /// Whose edge it is: that relay's control address.
     pub uplink: Option<String>,
+    /// Where each packet that it passes on is noted, if anywhere.
+    pub relay_csv: Option<PathBuf>,
+    /// What is done to what it sends, on purpose …
+    pub harm: Link,
+    /// … in words, for whoever starts it.
+    pub harm_said: Option<String>,
 }
 
 /// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
@@ -60,6 +70,7 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let socket = Socket::bind(settings.media)?;
     let media = socket.local_addr();
     let Settings { control, token, token_lifetime, codec, stage, audience, promotion, uplink, .. } = settings;
+    let Settings { relay_csv, harm, harm_said, .. } = settings;
     let (server, link) = match &uplink {
         Some(uplink) => control::serve_edge(control, uplink, CONNECT_TIMEOUT, socket.waker()).await?,
         None => control::serve(control, socket.waker()).await?,
@@ -68,12 +79,22 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let (uplink, seed) = (uplink.is_some(), std::process::id());
     let config =
         RelayConfig { token_expires, stage, audience, promotion, ..RelayConfig::forwarding(media, token, codec) };
-    let relay = Relay::new(RelayConfig { uplink, seed, ..config });
+    let relay = Relay::new(RelayConfig { uplink, seed, note_packets: relay_csv.is_some(), ..config });
     let (relay, stats) = Counted::new(relay);
-    let (records, mut news) = Told::new(Box::new(Unkept));
-    let thread = MediaThread::spawn("relay", Box::new(relay), socket, RunClock::start(), link, Box::new(records))
+    let clock = RunClock::start();
+    let kept: Box<dyn Records> = match relay_csv {
+        Some(path) => Box::new(RelayCsv::create(&path, clock.started_unix_ns())?),
+        None => Box::new(Unkept),
+    };
+    let (records, mut news) = Told::new(kept);
+    let engine: Box<dyn Engine> = match &harm_said {
+        Some(_) => Box::new(Impaired::new(relay, media, harm, u64::from(seed), 0)),
+        None => Box::new(relay),
+    };
+    let thread = MediaThread::spawn("relay", engine, socket, clock, link, Box::new(records))
         .context("cannot start the relay's thread")?;
-    say(&format!("relay ready: control {}, media {media}", server.local_addr()));
+    let harmed = harm_said.map(|harm| format!(", harmed on purpose: it {harm}")).unwrap_or_default();
+    say(&format!("relay ready: control {}, media {media}{harmed}", server.local_addr()));
     while !interrupt.wanted() && !thread.is_finished() {
         if let Ok(Some(event)) = timeout(TICK, news.recv()).await {
             tell(&event);

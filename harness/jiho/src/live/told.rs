@@ -25,7 +25,7 @@ impl Records for Told {
     }
 
     fn event(&mut self, at: RunTime, event: Event) -> Result<(), KeepError> {
-        if !matches!(event, Event::Sent(_) | Event::Dropped(_) | Event::Playout(_)) {
+        if !matches!(event, Event::Sent(_) | Event::Dropped(_) | Event::Playout(_) | Event::Relayed(_)) {
             // Nobody listens any more once the end has been decided.
             let _ = self.tell.send(event.clone());
         }

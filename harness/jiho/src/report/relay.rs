@@ -1,8 +1,15 @@
 //! `relay.csv`: one row per packet that a relay passed on, and how long it had it.
 
-use super::RunName;
+use std::collections::BTreeMap;
+
+use jiho_analysis::units::Nanos;
 use jiho_proto::event::RelayedPacket;
 use serde::{Deserialize, Serialize};
+
+use super::RunName;
+use super::packets::PacketRow;
+use super::table::{Table, TableError};
+use crate::run::folder::Folder;
 
 /// A packet that left a relay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,4 +59,31 @@ impl RelayRow {
             residence_ns: packet.residence().0,
         }
     }
+
+    /// Counts its times from so much earlier.
+    pub(crate) fn shift(&mut self, by: Nanos) {
+        self.received_ns += by.0;
+        self.sent_ns += by.0;
+    }
+}
+
+/// Makes what a relay of its own wrote into a run's folder a table of the run: with its name, its times, and whose each
+/// stream is.
+///
+/// # Errors
+/// A table is damaged, or cannot be written.
+pub(crate) fn adopt(folder: &Folder, run: &RunName, started_unix_ns: i64) -> Result<(), TableError> {
+    let path = folder.relay();
+    if !path.is_file() {
+        return Ok(());
+    }
+    let packets = Table::<PacketRow>::read_if_there(&folder.packets())?;
+    let speakers: BTreeMap<u32, String> = packets.into_iter().map(|packet| (packet.ssrc, packet.speaker)).collect();
+    let mut rows = Table::<RelayRow>::read(&path)?;
+    for row in &mut rows {
+        (row.run_id, row.rep) = (run.run_id.clone(), run.rep);
+        row.speaker = speakers.get(&row.ssrc).cloned().unwrap_or_default();
+        row.shift(-Nanos(started_unix_ns));
+    }
+    Table::write(&path, rows)
 }

@@ -85,6 +85,11 @@ impl Folder {
         self.0.join("relay.csv")
     }
 
+    /// What somebody else's relay wrote, if jiho started it.
+    pub fn relay_log(&self) -> PathBuf {
+        self.0.join("relay.log")
+    }
+
     /// Packets that endpoints dropped on purpose, if any did.
     pub fn drops(&self) -> PathBuf {
         self.0.join("drops.csv")

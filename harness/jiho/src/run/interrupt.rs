@@ -1,10 +1,18 @@
 //! Ctrl-C: once means finish and report what there is; twice means leave at once.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tokio::sync::watch;
+
+use super::external::Group;
 
 /// Whether somebody wants the run to end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(watch::Sender<bool>);
+pub struct Interrupt {
+    wanted: watch::Sender<bool>,
+    /// Ended with us, if we leave at once.
+    along: Arc<Mutex<Vec<Group>>>,
+}
 
 impl Interrupt {
     /// Listens for Ctrl-C (and on Unix for SIGTERM) from this moment on, in a task of the current runtime; `told` is
@@ -19,6 +27,7 @@ impl Interrupt {
             heard.want();
             told();
             signals.next().await;
+            heard.others().drain(..).for_each(Group::kill);
             // The code of a process that Ctrl-C ended, as shells have it.
             std::process::exit(130);
         });
@@ -27,18 +36,32 @@ impl Interrupt {
 
     /// As if Ctrl-C had come.
     pub fn want(&self) {
-        self.0.send_replace(true);
+        self.wanted.send_replace(true);
     }
 
     /// Whether Ctrl-C came.
     pub fn wanted(&self) -> bool {
-        *self.0.borrow()
+        *self.wanted.borrow()
+    }
+
+    /// From now on whoever leaves at once kills these as well.
+    pub fn takes_along(&self, group: Group) {
+        self.others().push(group);
+    }
+
+    /// They have ended.
+    pub fn leaves_behind(&self, group: Group) {
+        self.others().retain(|other| *other != group);
+    }
+
+    fn others(&self) -> std::sync::MutexGuard<'_, Vec<Group>> {
+        self.along.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for Ctrl-C.
     pub async fn comes(&self) {
         // It cannot fail: we hold a sender ourselves.
-        let _ = self.0.subscribe().wait_for(|wanted| *wanted).await;
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
     }
 }
 

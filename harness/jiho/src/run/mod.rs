@@ -5,6 +5,8 @@ pub(crate) mod cast;
 pub mod changes;
 pub mod chorus;
 pub mod codec_bias;
+mod door;
+pub mod external;
 pub mod folder;
 mod gaps;
 mod geography;
@@ -22,6 +24,7 @@ mod simulate;
 pub mod time_line;
 pub(crate) mod unkept;
 pub mod unrecorded;
+mod unsignalled;
 
 use std::path::{Path, PathBuf};
 
@@ -32,15 +35,17 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
 
+use crate::exit::UsageError;
 use crate::experiment::{Experiment, Sealing};
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{
-    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps,
-    topology as topology_rows, track,
+    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs,
+    relay as relay_rows, stack, steps, topology as topology_rows, track,
 };
 use chorus::{Chorus, Singing};
+use external::ExternalRelay;
 use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept};
@@ -110,6 +115,10 @@ fn run_as(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    if world == World::Sim && experiment.relay.external.is_some() {
+        let text = "an external relay takes real time: run it over loopback, or leave out [relay.external]";
+        return Err(UsageError::say(text).into());
+    }
     // Whoever waits for long recordings to be heard may lose patience too: Ctrl-C is listened for until the end.
     block_on(async {
         let interrupt = Interrupt::listen(|| {
@@ -142,6 +151,10 @@ async fn run_until(
     };
     write(folder.experiment_given(), given)?;
     write(folder.experiment_effective(), &experiment.to_toml())?;
+    let mut theirs = match &experiment.relay.external {
+        Some(external) => Some(ExternalRelay::ready(external, &folder, interrupt).await?),
+        None => None,
+    };
     let clock = RunClock::start();
     let started_unix_ns = match world {
         World::Sim => 0,
@@ -151,12 +164,18 @@ async fn run_until(
     let keeper = Keeper::start(&folder, name.clone(), started_unix_ns, participants)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
-    let played = play(experiment, world, &keeper, clock, interrupt, &told).await;
+    let played = play(experiment, world, &keeper, clock, interrupt, theirs.as_mut(), &told).await;
+    if let Some(theirs) = theirs {
+        tokio::task::block_in_place(|| drop(theirs));
+        relay_rows::adopt(&folder, &name, started_unix_ns)?;
+    }
     // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
     let kept = keeper.finish()?;
-    let (threads, interrupted) = played?;
-    let run = run_json(experiment, world, name, started_unix_ns, threads, &kept, interrupted);
+    let run = run_json(experiment, world, name, started_unix_ns, played?, &kept);
     run.write(&folder.run_json())?;
+    if let (true, Some(failure)) = (kept.joined.is_empty(), run.failures.first()) {
+        anyhow::bail!("{failure}; nobody was let in, and nothing was heard");
+    }
     let seconds = total.as_secs_f64() * experiment.recorded().count() as f64;
     let heard = |heard| progress.hearing(heard, seconds);
     let mut findings = tokio::task::block_in_place(|| {
@@ -225,7 +244,16 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-type Played = (Vec<MediaReport>, bool);
+/// How the threads fared, and why the run was cut short, if it was.
+#[derive(Debug, Default)]
+struct Played {
+    /// The relays', then the participants' in the experiment's order; none in virtual time.
+    threads: Vec<MediaReport>,
+    /// Ctrl-C came.
+    interrupted: bool,
+    /// What made the run end, besides what engines say of themselves.
+    failure: Option<String>,
+}
 
 async fn play(
     experiment: &Experiment,
@@ -233,17 +261,15 @@ async fn play(
     keeper: &Keeper,
     clock: RunClock,
     interrupt: &Interrupt,
+    theirs: Option<&mut ExternalRelay>,
     told: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
     match world {
         World::Sim => {
             tokio::task::block_in_place(|| simulate::play(experiment, keeper, interrupt, told))?;
-            Ok((Vec::new(), interrupt.wanted()))
+            Ok(Played { interrupted: interrupt.wanted(), ..Played::default() })
         }
-        World::Loopback => {
-            let played = loopback::play(experiment, keeper, clock, interrupt, told).await?;
-            Ok((played.threads, played.interrupted))
-        }
+        World::Loopback => loopback::play(experiment, keeper, clock, interrupt, theirs, told).await,
     }
 }
 
@@ -265,11 +291,13 @@ fn run_json(
     world: World,
     name: RunName,
     started_unix_ns: i64,
-    threads: Vec<MediaReport>,
+    played: Played,
     kept: &Kept,
-    interrupted: bool,
 ) -> RunJson {
-    let mut failures: Vec<String> = kept.failures.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    let Played { threads, interrupted, failure } = played;
+    // The cause before its consequences.
+    let mut failures = Vec::from_iter(failure);
+    failures.extend(kept.failures.iter().map(|(name, reason)| format!("{name}: {reason}")));
     failures.extend(threads.iter().filter_map(|report| Some(report.outcome.as_ref().err()?.to_string())));
     RunJson {
         format: run_json::FORMAT,

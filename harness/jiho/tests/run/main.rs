@@ -10,6 +10,7 @@ mod chorus;
 mod constant_links;
 mod drifting_clocks;
 mod drop_probe;
+mod external;
 mod gaps;
 mod geography;
 mod interrupted;

@@ -58,6 +58,11 @@ impl Ran {
         table(&self.dir.join("packets.csv"))
     }
 
+    /// What the relay passed on.
+    pub(crate) fn relayed(&self) -> Vec<Relayed> {
+        table(&self.dir.join("relay.csv"))
+    }
+
     pub(crate) fn drops(&self) -> Vec<Drop> {
         table(&self.dir.join("drops.csv"))
     }
@@ -111,6 +116,15 @@ pub(crate) struct Emission {
     pub(crate) speaker: String,
     pub(crate) beep: u32,
     pub(crate) sent_ns: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Relayed {
+    pub(crate) run_id: String,
+    pub(crate) speaker: String,
+    pub(crate) received_ns: i64,
+    pub(crate) sent_ns: i64,
+    pub(crate) residence_ns: i64,
 }
 
 #[derive(Debug, Deserialize)]

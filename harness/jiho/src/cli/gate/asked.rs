@@ -34,7 +34,7 @@ impl Asked {
                 let given = experiment::read(file)?;
                 let mut read = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
                 read.run.seed = args.seed.unwrap_or(read.run.seed);
-                Some((read, given))
+                Some((args.relay.served(read)?, given))
             }
             (None, Some(folder)) => of_run(folder)?,
             (None, None) => None,
