@@ -160,6 +160,11 @@ impl Folder {
         self.0.join("chorus.svg")
     }
 
+    /// All of it on one page.
+    pub fn report_page(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
     /// The steps that silences are made of.
     pub fn stack(&self) -> PathBuf {
         self.0.join("stack.csv")

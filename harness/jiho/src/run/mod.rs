@@ -35,9 +35,10 @@ use crate::experiment::{Experiment, Sealing};
 use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
+use crate::report::tables::Tables;
 use crate::report::{
-    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs, stack, steps,
-    topology as topology_rows, track,
+    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, html, pairs, stack,
+    steps, topology as topology_rows, track,
 };
 use chorus::{Chorus, Singing};
 use folder::Folder;
@@ -164,6 +165,7 @@ async fn run_until(
     findings.chorus = run.singing.as_ref().map(|singing| Chorus::of(&findings, singing));
     write_tables(&folder, &findings)?;
     let architecture = write_architecture(std::slice::from_ref(&folder), &findings)?;
+    tokio::task::block_in_place(|| write_pages(&folder))?;
     Ok(Outcome { folder, run, findings, architecture })
 }
 
@@ -181,8 +183,6 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
         Table::write(&folder.asynchrony(), chorus_rows::asynchronies(findings, chorus))?;
         Table::write(&folder.cure(), chorus_rows::cures(findings, chorus))?;
         Table::write(&folder.holds(), chorus_rows::holds(findings, chorus))?;
-        let (path, picture) = (folder.chorus_picture(), chorus_picture::svg(findings, chorus));
-        std::fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if findings.family == Family::Pilot {
         Table::write(&folder.track(), track::rows(findings))?;
@@ -203,6 +203,21 @@ pub fn write_architecture(folders: &[Folder], findings: &Findings) -> anyhow::Re
         Table::write(&first.topology(), topology_rows::rows(&findings.run_id, findings.rep, &architecture))?;
     }
     Ok(architecture)
+}
+
+/// Writes what people look at, from the tables: the page, and a chorus' picture.
+///
+/// # Errors
+/// A table is missing or damaged, or a file cannot be written.
+pub fn write_pages(folder: &Folder) -> anyhow::Result<()> {
+    let tables = Tables::open(folder.path())?;
+    let write = |path: PathBuf, text: String| {
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    if let Some(picture) = chorus_picture::svg(&tables)? {
+        write(folder.chorus_picture(), picture)?;
+    }
+    write(folder.report_page(), html::page(&tables)?)
 }
 
 /// Who served stage and audience, as far as the tables tell of one run, or of the processes of one room.

@@ -53,6 +53,7 @@ pub(super) fn analyze(args: &Args) -> anyhow::Result<Exit> {
     found.chorus = singing.map(|singing| Chorus::of(&found, &singing));
     run::write_tables(first, &found)?;
     let architecture = run::write_architecture(&folders, &found)?;
+    run::write_pages(first)?;
     match args.format {
         Format::Text => print(&format!(
             "{}\nThe tables are in {}.\n",
