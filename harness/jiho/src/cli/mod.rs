@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod compare;
 mod demo;
 mod described;
 mod device;
@@ -62,6 +63,7 @@ enum Verb {
     Room(moderate::Args),
     Analyze(analyze::Args),
     Explain(explain::Args),
+    Compare(compare::Args),
     Track(track::Args),
     Align(align::Args),
     Signal(signal::Args),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Room(args) => moderate::run(args),
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),

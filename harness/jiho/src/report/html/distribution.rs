@@ -10,7 +10,7 @@ use crate::report::room::{CROWD, Pair, Room, tier_title, tiers};
 
 /// A curve has no more points than this.
 const MOST_POINTS: usize = 200;
-const HEIGHT: f64 = 230.0;
+pub(super) const HEIGHT: f64 = 230.0;
 const SHARES: [f64; 7] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0];
 
 pub(super) fn section(room: &Room<'_>) -> Markup {
@@ -35,18 +35,14 @@ fn ear_figure(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: 
         (frame.axes("delay in ms", "share"))
         @for (speaker, ms) in &sorted { (frame.line(*speaker, curve(ms).into_iter())) }
     };
-    let rows = sorted.iter().map(|(speaker, ms)| {
-        let quantiles = SHARES.map(|p| stats::quantile(ms, p).map_or(String::new(), |ms| format!("{ms:.3}")));
-        [vec![room.speakers[*speaker].to_owned(), ms.len().to_string()], quantiles.to_vec()].concat()
-    });
-    let heads = ["speaker", "heard", "least", "5 %", "25 %", "median", "75 %", "95 %", "greatest"];
     let caption = format!("Delays at {ear} in ms: so much of them is lower");
+    let rows = sorted.iter().map(|(speaker, ms)| (room.speakers[*speaker], ms.as_slice()));
     Figure {
         id: format!("ecdf-{}-{number}", super::relation_name(tier)),
         title: format!("{}, at {ear}", tier_title(tier)),
         says: "Share of time signals that came within a delay, one curve per speaker.".to_owned(),
         picture: Picture { width: WIDTH, height: HEIGHT, content },
-        table: Sheet { caption, heads: &heads, names: 1, rows: rows.collect() }.html(),
+        table: quantiles(caption, "speaker", rows),
     }
 }
 
@@ -104,7 +100,7 @@ fn crowd(room: &Room<'_>, tier: Relation) -> Figure {
     }
 }
 
-fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {
+pub(super) fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {
     let least = delays.clone().fold(f64::INFINITY, f64::min);
     let greatest = delays.fold(f64::NEG_INFINITY, f64::max);
     let (least, greatest) = if least <= greatest { (least, greatest) } else { (0.0, 1.0) };
@@ -112,8 +108,22 @@ fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {
     Frame::new((least - room, greatest + room), (0.0, 1.0), 24.0, HEIGHT - 36.0)
 }
 
+/// A row per curve.
+pub(super) fn quantiles<'n>(
+    caption: String,
+    whose: &str,
+    curves: impl Iterator<Item = (&'n str, &'n [f64])>,
+) -> Markup {
+    let row = |(name, sorted): (&str, &[f64])| {
+        let at = |p: &f64| stats::quantile(sorted, *p).map_or(String::new(), |ms| format!("{ms:.3}"));
+        [name.to_owned(), sorted.len().to_string()].into_iter().chain(SHARES.iter().map(at)).collect()
+    };
+    let heads = [whose, "heard", "least", "5 %", "25 %", "median", "75 %", "95 %", "greatest"];
+    Sheet { caption, heads: &heads, names: 1, rows: curves.map(row).collect() }.html()
+}
+
 /// The steps of the empirical distribution; of very many values, as many quantiles.
-fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
+pub(super) fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
     let share = |n: usize| n as f64 / sorted.len() as f64;
     if sorted.len() > MOST_POINTS {
         let at = |n: usize| n as f64 / MOST_POINTS as f64;

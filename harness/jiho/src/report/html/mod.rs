@@ -5,6 +5,7 @@
 mod architecture;
 mod chorus;
 mod clocks;
+mod comparison;
 mod distribution;
 mod environment;
 mod marks;
@@ -20,6 +21,8 @@ mod waveform;
 
 use jiho_analysis::metrics::Relation;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub use comparison::comparison;
 
 use super::room::Room;
 use super::tables::Tables;
