@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::{Reason, Status};
+use jiho_analysis::metrics::Relation;
 use jiho_drivers::sidecar::Sidecar;
 use maud::{Markup, html};
 
@@ -41,13 +42,13 @@ pub(super) fn section(tables: &Tables) -> anyhow::Result<Markup> {
 
 /// How many time signals were heard, weak, ambiguous or missing, and why.
 fn statuses(tables: &Tables) -> anyhow::Result<Markup> {
-    let mut counts: BTreeMap<(&str, Status, Option<Reason>), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(Relation, Status, Option<Reason>), usize> = BTreeMap::new();
     let rows = tables.delays()?;
     for row in rows {
-        *counts.entry((super::relation_name(row.relation), row.status, row.reason)).or_default() += 1;
+        *counts.entry((row.relation, row.status, row.reason)).or_default() += 1;
     }
-    let row = |((tier, status, reason), count): ((&str, Status, Option<Reason>), usize)| {
-        vec![tier.to_owned(), word(&status), reason.as_ref().map(word).unwrap_or_default(), count.to_string()]
+    let row = |((tier, status, reason), count): ((Relation, Status, Option<Reason>), usize)| {
+        vec![word(&tier), word(&status), reason.as_ref().map(word).unwrap_or_default(), count.to_string()]
     };
     let heads = ["tier", "status", "reason", "time signals"];
     let caption = format!("What became of {} expected arrivals", rows.len());

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::distribution::{HEIGHT, curve, frame, quantiles};
 use super::parts::{Figure, Picture, Sheet};
-use super::plot::{Frame, RIGHT, WIDTH, legend, series_class};
+use super::plot::{Frame, HALF, RIGHT, WIDTH, legend, series_class};
 use super::{Section, document};
 use crate::compare::{Comparison, Difference, Side};
 use crate::report::comparison::{basis, interval, name, verdict};
@@ -121,9 +121,11 @@ fn forest(tier: &[Difference]) -> Figure {
 fn distributions(rooms: &[Vec<Room<'_>>; 2], tiers: &[&[Difference]]) -> Markup {
     html! {
         (legend([(0, "A"), (1, "B")].into_iter()))
-        @for (number, difference) in tiers.iter().flat_map(|tier| drawn(tier)).enumerate() {
-            @if let Some((speaker, ear)) = &difference.pair {
-                (distribution(rooms, number, difference.tier, speaker, ear).html())
+        div.pairs {
+            @for (number, difference) in tiers.iter().flat_map(|tier| drawn(tier)).enumerate() {
+                @if let Some((speaker, ear)) = &difference.pair {
+                    (distribution(rooms, number, difference.tier, speaker, ear).html())
+                }
             }
         }
     }
@@ -146,7 +148,7 @@ fn distribution(rooms: &[Vec<Room<'_>>; 2], number: usize, tier: Relation, speak
         id: format!("both-{number}"),
         title: format!("{speaker} at {ear}"),
         says: "Share of time signals that came within a delay, A and B on the same axes.".to_owned(),
-        picture: Picture { width: WIDTH, height: HEIGHT, content },
+        picture: Picture { width: HALF, height: HEIGHT, content },
         table: quantiles(caption, "side", ["A", "B"].into_iter().zip(delays.iter().map(Vec::as_slice))),
     }
 }

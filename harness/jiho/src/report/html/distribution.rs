@@ -5,7 +5,7 @@ use jiho_analysis::stats;
 use maud::{Markup, html};
 
 use super::parts::{Figure, Picture, Sheet};
-use super::plot::{Frame, WIDTH, legend};
+use super::plot::{Frame, HALF, legend};
 use crate::report::room::{CROWD, Pair, Room, tier_title, tiers};
 
 /// A curve has no more points than this.
@@ -16,11 +16,13 @@ const SHARES: [f64; 7] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0];
 pub(super) fn section(room: &Room<'_>) -> Markup {
     html! {
         @for tier in tiers(room) {
-            @if room.ears(tier).len() > CROWD { (crowd(room, tier).html()) }
+            @if room.ears(tier).len() > CROWD { (crowd(room, tier)) }
             @else {
                 (legend(room.by_speaker(tier).iter().map(|(speaker, _)| (*speaker, room.speakers[*speaker]))))
-                @for (number, (ear, pairs)) in room.ears(tier).into_iter().enumerate() {
-                    (ear_figure(room, tier, number, ear, &pairs).html())
+                div.pairs {
+                    @for (number, (ear, pairs)) in room.ears(tier).into_iter().enumerate() {
+                        (ear_figure(room, tier, number, ear, &pairs).html())
+                    }
                 }
             }
         }
@@ -41,13 +43,13 @@ fn ear_figure(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: 
         id: format!("ecdf-{}-{number}", super::relation_name(tier)),
         title: format!("{}, at {ear}", tier_title(tier)),
         says: "Share of time signals that came within a delay, one curve per speaker.".to_owned(),
-        picture: Picture { width: WIDTH, height: HEIGHT, content },
+        picture: Picture { width: HALF, height: HEIGHT, content },
         table: quantiles(caption, "speaker", rows),
     }
 }
 
 /// One band per speaker over all ears.
-fn crowd(room: &Room<'_>, tier: Relation) -> Figure {
+fn crowd(room: &Room<'_>, tier: Relation) -> Markup {
     let shares: Vec<f64> = (0..=50).map(|n| f64::from(n) / 50.0).collect();
     let over_ears = |pairs: &[&Pair<'_>]| -> Vec<[f64; 3]> {
         let ears: Vec<Vec<f64>> = pairs.iter().map(|pair| pair.sorted_ms()).filter(|ms| !ms.is_empty()).collect();
@@ -86,18 +88,17 @@ fn crowd(room: &Room<'_>, tier: Relation) -> Figure {
     let heads =
         ["speaker", "ears", "least", "about 5 %", "about 25 %", "median", "about 75 %", "about 95 %", "greatest"];
     let caption = "Delays in ms: so much of what an ear heard is lower".to_owned();
-    Figure {
+    let names = legend(bands.iter().map(|(speaker, _, _)| (*speaker, room.speakers[*speaker])));
+    let figure = Figure {
         id: format!("ecdf-{}", super::relation_name(tier)),
         title: format!("{}, {} ears", tier_title(tier), room.ears(tier).len()),
         says: "Share of time signals that came within a delay: the line is the ear in the middle, the band holds nine of ten \
                ears."
             .to_owned(),
-        picture: Picture { width: WIDTH, height: HEIGHT, content },
-        table: html! {
-            (legend(bands.iter().map(|(speaker, _, _)| (*speaker, room.speakers[*speaker]))))
-            (Sheet { caption, heads: &heads, names: 2, rows: rows.collect() }.html())
-        },
-    }
+        picture: Picture { width: HALF, height: HEIGHT, content },
+        table: Sheet { caption, heads: &heads, names: 2, rows: rows.collect() }.html(),
+    };
+    html! { (names) (figure.html()) }
 }
 
 pub(super) fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {
@@ -105,7 +106,7 @@ pub(super) fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {
     let greatest = delays.fold(f64::NEG_INFINITY, f64::max);
     let (least, greatest) = if least <= greatest { (least, greatest) } else { (0.0, 1.0) };
     let room = (0.04 * (greatest - least)).max(0.5);
-    Frame::new((least - room, greatest + room), (0.0, 1.0), 24.0, HEIGHT - 36.0)
+    Frame::new((least - room, greatest + room), (0.0, 1.0), HALF, 24.0, HEIGHT - 36.0)
 }
 
 /// A row per curve.

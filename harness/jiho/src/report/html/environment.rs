@@ -1,7 +1,9 @@
 //! Where a run came from, and the command that makes it again.
 
+use jiho_proto::codec::CodecConfig;
 use maud::{Markup, html};
 
+use super::word;
 use crate::report::run_json::RunJson;
 use crate::report::tables::Tables;
 
@@ -16,7 +18,7 @@ pub(super) fn environment(tables: &Tables) -> Markup {
             ("jiho", run.jiho_version.clone()),
             ("Opus library", run.opus_version.clone()),
         ]);
-        facts.extend(run.codec.map(|codec| ("codec", format!("{codec:?}"))));
+        facts.extend(run.codec.map(|codec| ("codec", codec_name(&codec))));
         facts.extend(run.family.map(|family| ("time signal", family.name().to_owned())));
         if let Some(host) = &run.host {
             facts.extend([("system", host.system.clone()), ("packets' clock", stamps(host).to_owned())]);
@@ -65,6 +67,21 @@ fn world(run: &RunJson) -> &'static str {
         "loopback" => "real time, over this machine's loopback",
         "device" => "real time, with a sound device",
         _ => "real time, one process of a room",
+    }
+}
+
+fn codec_name(codec: &CodecConfig) -> String {
+    match codec {
+        CodecConfig::L16 => "linear PCM, 16 bits".to_owned(),
+        CodecConfig::Opus(opus) => {
+            let extras = [(opus.dtx, ", DTX"), (opus.fec, ", FEC")].map(|(on, name)| if on { name } else { "" });
+            format!(
+                "Opus, {} kb/s, {}{}",
+                f64::from(opus.bitrate_bps) / 1000.0,
+                word(&opus.application),
+                extras.concat()
+            )
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::report::tables::Tables;
 pub(super) struct Marks {
     pub(super) buffer: Vec<BufferMark>,
     pub(super) roles: Vec<RoleMark>,
+    /// The first and the last of it, and of all time signals.
+    pub(super) span_s: (f64, f64),
 }
 
 /// What a jitter buffer did that is worth a mark.
@@ -55,7 +57,10 @@ impl Marks {
                 step_ms: RATE.span(step.unwrap_or(0)).as_millis_f64(),
             });
         }
-        Ok(Self { buffer, roles: roles(tables)? })
+        let roles = roles(tables)?;
+        let times = buffer.iter().map(|mark| mark.at_s).chain(roles.iter().map(|change| change.at_s));
+        let span_s = times.fold(room.span_s(), |(from, to), at| (from.min(at), to.max(at)));
+        Ok(Self { buffer, roles, span_s })
     }
 }
 

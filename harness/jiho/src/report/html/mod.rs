@@ -47,7 +47,7 @@ pub fn page(tables: &Tables) -> anyhow::Result<String> {
         Section::new("time", "Delay over time", over_time::section(tables, &room)?),
         Section::new("promotion", "When roles changed", promotion::section(tables)?),
         Section::new("chorus", "The chorus", chorus::section(tables, &room)?),
-        Section::new("recordings", "What the ears heard", recordings::section(tables)?),
+        Section::new("recordings", "What the ears heard", recordings::section(tables, &room)?),
         Section::new("clocks", "Clocks and data quality", clocks::section(tables)?),
         Section::new("environment", "Environment", environment::environment(tables)),
         Section::new("reproduce", "To do it again", environment::reproduce(tables)),

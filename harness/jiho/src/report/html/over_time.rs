@@ -11,6 +11,7 @@ use super::plot::{Frame, LEFT, RIGHT, WIDTH, legend, mark, series_class};
 use crate::report::room::{CROWD, Heard, Pair, Room, tier_title, tiers};
 use crate::report::table::TableError;
 use crate::report::tables::Tables;
+use crate::report::words::counted;
 use crate::svg::px;
 
 /// Of a pair no more points are drawn than this: then each stands for several.
@@ -42,12 +43,13 @@ pub(super) fn section(tables: &Tables, room: &Room<'_>) -> Result<Markup, TableE
 fn at_ear(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: &[&Pair<'_>], marks: &Marks) -> Figure {
     let thinned: Vec<(usize, Vec<Heard>)> = pairs.iter().map(|pair| (pair.speaker, thinned(&pair.heard))).collect();
     let bottom = TOP + PLOT;
-    let frame = frame(room, thinned.iter().flat_map(|(_, heard)| heard.iter().map(|heard| heard.delay_ms)), bottom);
+    let frame =
+        frame(marks.span_s, thinned.iter().flat_map(|(_, heard)| heard.iter().map(|heard| heard.delay_ms)), bottom);
     let own: Vec<_> = marks.buffer.iter().filter(|mark| mark.ear == ear).collect();
     let lanes = pairs.len() as f64;
     let content = html! {
         (frame.axes("time of the run in s", "delay in ms"))
-        (roles(&frame, &marks.roles, bottom + LANE * lanes + 24.0))
+        (roles(&frame, &marks.roles, bottom + LANE * lanes + 36.0))
         @for (speaker, heard) in &thinned {
             (frame.line(*speaker, heard.iter().map(|heard| (heard.sent_s, heard.delay_ms))))
             @for heard in heard {
@@ -56,7 +58,7 @@ fn at_ear(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: &[&P
             }
         }
         @for (lane, pair) in pairs.iter().enumerate() {
-            @let y = bottom + 38.0 + LANE * lane as f64;
+            @let y = bottom + 44.0 + LANE * lane as f64;
             text.tick x=(px(LEFT - 6.0)) y=(px(y + 3.5)) text-anchor="end" { (short(room.speakers[pair.speaker])) }
             line.grid x1=(px(LEFT)) x2=(px(WIDTH - RIGHT)) y1=(px(y)) y2=(px(y)) {}
             @for at in places(&frame, pair.missing_s.iter().copied()) {
@@ -76,7 +78,7 @@ fn at_ear(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: &[&P
         id: format!("time-{}-{number}", super::relation_name(tier)),
         title: format!("{}, at {ear}", tier_title(tier)),
         says: said(room, pairs, &own),
-        picture: Picture { width: WIDTH, height: bottom + 44.0 + LANE * lanes, content },
+        picture: Picture { width: WIDTH, height: bottom + 50.0 + LANE * lanes, content },
         table: html! {
             (points_table(room, ear, &thinned))
             (marks_table(room, ear, pairs, &own, &marks.roles))
@@ -96,10 +98,10 @@ fn said(room: &Room<'_>, pairs: &[&Pair<'_>], own: &[&super::marks::BufferMark])
     let concealed = own.iter().filter(|mark| mark.is_concealed()).count();
     let steps = own.iter().filter(|mark| mark.step_ms != 0.0).count();
     format!(
-        "{}; {} steps of jitter buffers, {} frames concealed.",
+        "{}; {} of jitter buffers, {} concealed.",
         pairs.iter().map(pair).collect::<Vec<_>>().join(", "),
-        steps,
-        concealed
+        counted(steps, "step"),
+        counted(concealed, "frame")
     )
 }
 
@@ -127,7 +129,7 @@ fn crowd(room: &Room<'_>, tier: Relation, speaker: usize, pairs: &[&Pair<'_>], m
         })
         .collect();
     let bottom = TOP + PLOT;
-    let frame = frame(room, band.iter().flat_map(|(_, delays, _, _)| *delays), bottom);
+    let frame = frame(marks.span_s, band.iter().flat_map(|(_, delays, _, _)| *delays), bottom);
     let line = |n: usize| band.iter().map(|(at, delays, _, _)| (*at, delays[n])).collect::<Vec<_>>();
     let content = html! {
         (frame.axes("time of the run in s", "delay in ms"))
@@ -152,14 +154,14 @@ fn crowd(room: &Room<'_>, tier: Relation, speaker: usize, pairs: &[&Pair<'_>], m
     }
 }
 
-fn frame(room: &Room<'_>, delays: impl Iterator<Item = f64> + Clone, bottom: f64) -> Frame {
+fn frame(span_s: (f64, f64), delays: impl Iterator<Item = f64> + Clone, bottom: f64) -> Frame {
     let least = delays.clone().fold(f64::INFINITY, f64::min);
     let greatest = delays.fold(f64::NEG_INFINITY, f64::max);
     let (least, greatest) = if least <= greatest { (least, greatest) } else { (0.0, 1.0) };
     // Steps of microseconds are noise, and must not look like steps.
     let margin = (0.08 * (greatest - least)).max(1.0);
-    let (from, to) = room.span_s();
-    Frame::new((from, to + 0.01 * (to - from)), (least - margin, greatest + margin), TOP, bottom)
+    let (from, to) = span_s;
+    Frame::new((from, to + 0.01 * (to - from)), (least - margin, greatest + margin), WIDTH, TOP, bottom)
 }
 
 fn roles(frame: &Frame, roles: &[RoleMark], bottom: f64) -> Markup {

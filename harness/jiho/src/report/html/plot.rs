@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use crate::svg::{Scale, px};
 
 /// Pictures are as wide as the page's text.
-pub(super) const WIDTH: f64 = 920.0;
+pub(super) const WIDTH: f64 = 1000.0;
+/// Two of these stand beside each other.
+pub(super) const HALF: f64 = 490.0;
 pub(super) const LEFT: f64 = 64.0;
 pub(super) const RIGHT: f64 = 16.0;
 
@@ -18,9 +20,9 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// `top` and `bottom` are where it lies in the picture.
-    pub(super) fn new(x: (f64, f64), y: (f64, f64), top: f64, bottom: f64) -> Self {
-        Self { x: Scale::new(x, (LEFT, WIDTH - RIGHT)), y: Scale::new(y, (bottom, top)) }
+    /// `top` and `bottom` are where it lies in the picture, which is so wide.
+    pub(super) fn new(x: (f64, f64), y: (f64, f64), width: f64, top: f64, bottom: f64) -> Self {
+        Self { x: Scale::new(x, (LEFT, width - RIGHT)), y: Scale::new(y, (bottom, top)) }
     }
 
     /// Lines and numbers; titles are of the axis below and of the one on the left.
@@ -32,7 +34,7 @@ impl Frame {
                 line.grid x1=(px(x1)) x2=(px(x2)) y1=(px(y)) y2=(px(y)) {}
                 text.tick x=(px(x1 - 6.0)) y=(px(y + 3.5)) text-anchor="end" { (self.y.label(value)) }
             }
-            @for value in self.x.ticks(10) {
+            @for value in self.x.ticks(((x2 - x1) / 80.0) as usize) {
                 @let x = self.x.at(value);
                 line.grid x1=(px(x)) x2=(px(x)) y1=(px(top)) y2=(px(bottom)) {}
                 text.tick x=(px(x)) y=(px(bottom + 14.0)) text-anchor="middle" { (self.x.label(value)) }

@@ -107,7 +107,7 @@ fn figure(number: usize, gap: &GapRow, stack: &[&StackRow], recordings: &[(PathB
         @for (n, row) in stack.iter().enumerate() {
             @let y = stack_top + ROW * n as f64;
             @let (start, end) = (at(row.from_ns), at(row.to_ns));
-            rect class=(format!("bar {}", series_class(n))) x=(px(start)) y=(px(y)) width=(px((end - start).max(1.5))) height="13"
+            rect class=(format!("bar {}", series_class(0))) x=(px(start)) y=(px(y)) width=(px((end - start).max(1.5))) height="13"
                 data-length-ns=(row.length_ns) {}
             @let (place, anchor) = if end < WIDTH * 0.58 { (end + 6.0, "start") } else { (start - 6.0, "end") };
             text.step x=(px(place)) y=(px(y + 10.5)) text-anchor=(anchor) {
@@ -118,7 +118,7 @@ fn figure(number: usize, gap: &GapRow, stack: &[&StackRow], recordings: &[(PathB
             line.grid x1=(px(x.at(value))) x2=(px(x.at(value))) y1=(px(bottom + 2.0)) y2=(px(bottom + 7.0)) {}
             text.tick x=(px(x.at(value))) y=(px(bottom + 20.0)) text-anchor="middle" { (x.label(value)) }
         }
-        text.tick x=(px(LEFT - 8.0)) y=(px(bottom + 20.0)) text-anchor="end" { "run time (s)" }
+        text.tick x=(px(WIDTH - RIGHT)) y=(px(bottom + 33.0)) text-anchor="end" { "time of the run in s" }
     };
     let title = format!(
         "{} {}: {} at {}'s ear",
@@ -137,7 +137,7 @@ fn figure(number: usize, gap: &GapRow, stack: &[&StackRow], recordings: &[(PathB
         id: format!("change-{number}"),
         title,
         says: said(gap),
-        picture: Picture { width: WIDTH, height: bottom + 28.0, content },
+        picture: Picture { width: WIDTH, height: bottom + 38.0, content },
         table: Sheet { caption, heads: &heads, names: 2, rows: rows.collect() }.html(),
     }
 }

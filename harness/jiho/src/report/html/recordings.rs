@@ -15,6 +15,7 @@ use super::parts::{Figure, Picture, Sheet};
 use super::plot::{LEFT, RIGHT, WIDTH, series_class};
 use super::sound;
 use super::waveform::Waveform;
+use crate::report::room::Room;
 use crate::report::tables::Tables;
 use crate::svg::{Scale, px};
 
@@ -26,7 +27,7 @@ const COLUMNS: usize = 800;
 const WAVE: f64 = 34.0;
 const LANE: f64 = 13.0;
 
-pub(super) fn section(tables: &Tables) -> anyhow::Result<Markup> {
+pub(super) fn section(tables: &Tables, room: &Room<'_>) -> anyhow::Result<Markup> {
     let recordings = tables.recordings()?;
     if recordings.is_empty() {
         return Ok(html! {});
@@ -54,7 +55,7 @@ pub(super) fn section(tables: &Tables) -> anyhow::Result<Markup> {
         }
         @for ((number, (wav, sidecar)), player) in shown.iter().enumerate().zip(players) {
             div.recording {
-                (figure(tables, number, wav, sidecar)?.html())
+                (figure(tables, room, number, wav, sidecar)?.html())
                 (player)
             }
         }
@@ -106,22 +107,21 @@ struct Found {
     said: String,
 }
 
-fn figure(tables: &Tables, number: usize, wav: &Path, sidecar: &Sidecar) -> anyhow::Result<Figure> {
+fn figure(tables: &Tables, room: &Room<'_>, number: usize, wav: &Path, sidecar: &Sidecar) -> anyhow::Result<Figure> {
     let ear = &sidecar.recorder;
     let seconds = (sidecar.samples as f64 / sidecar.rate.hz()).max(0.001);
     let x = Scale::new((0.0, seconds), (LEFT, WIDTH - RIGHT));
     let found = found(tables, sidecar)?;
-    let mut lanes: Vec<&str> = found.iter().map(|found| found.speaker.as_str()).collect();
-    lanes.sort_unstable();
-    lanes.dedup();
+    let heard = |speaker: &(usize, &&str)| found.iter().any(|one| one.speaker == *speaker.1);
+    let lanes: Vec<(usize, &&str)> = room.speakers.iter().enumerate().filter(heard).collect();
     let bottom = 2.0 * WAVE + 12.0 + LANE * lanes.len() as f64;
     let content = html! {
         @if let Some(wave) = Waveform::read(wav, (0, sidecar.samples as i64), COLUMNS) { (wave.draw(&x, WAVE + 4.0, WAVE)) }
-        @for (lane, speaker) in lanes.iter().enumerate() {
+        @for (lane, (series, speaker)) in lanes.iter().enumerate() {
             @let y = 2.0 * WAVE + 12.0 + LANE * (lane as f64 + 0.5);
             text.tick x=(px(LEFT - 6.0)) y=(px(y + 3.5)) text-anchor="end" { (speaker) }
-            @for one in found.iter().filter(|one| one.speaker == *speaker) {
-                rect class=(format!("found {}", series_class(lane))) x=(px(x.at(one.from_s))) y=(px(y - 5.0))
+            @for one in found.iter().filter(|one| one.speaker == **speaker) {
+                rect class=(format!("found {}", series_class(*series))) x=(px(x.at(one.from_s))) y=(px(y - 5.0))
                     width=(px((x.at(one.to_s) - x.at(one.from_s)).max(1.6))) height="10" { title { (one.said) } }
             }
         }
@@ -140,10 +140,19 @@ fn figure(tables: &Tables, number: usize, wav: &Path, sidecar: &Sidecar) -> anyh
     Ok(Figure {
         id: format!("ear-{number}"),
         title: format!("At {ear}"),
-        says: format!("Waveform of {seconds:.1} s; under it, speaker by speaker, {} finds.", found.len()),
+        says: says(&found, seconds),
         picture: Picture { width: WIDTH, height: bottom + 18.0, content },
         table: Sheet { caption, heads: &heads, names: 1, rows: rows.collect() }.html(),
     })
+}
+
+fn says(found: &[Found], seconds: f64) -> String {
+    let breaks = found.iter().filter(|one| one.to_s > one.from_s).count();
+    format!(
+        "Waveform of {seconds:.1} s. Under it, speaker by speaker: {} arrivals, {} stretches that were missing.",
+        found.len() - breaks,
+        breaks
+    )
 }
 
 /// Time signals; of pilots, which never end, where they broke off.
