@@ -122,7 +122,7 @@ fn assert_sound(shown: &Shown) {
         }
     }
     let figures = select(&shown.page, "figure").len();
-    assert_eq!(select(&shown.page, "figure > details table").len() >= figures, true, "each figure is a table too");
+    assert!(select(&shown.page, "figure > details table").len() >= figures, "each figure is a table too");
     for head in select(&shown.page, "table th") {
         assert!(matches!(head.value().attr("scope"), Some("col" | "row")), "{}", head.html());
     }
@@ -270,7 +270,7 @@ fn a_page_of_a_promotion_shows_the_steps_that_the_silence_is_made_of() {
         bars.windows(lengths.len()).any(|part| part.iter().eq(lengths.iter().copied()))
     };
     let stacks = stack.chunk_by(|a, b| ["side", "endpoint", "speaker"].iter().all(|column| a[*column] == b[*column]));
-    assert_eq!(stacks.filter(|own| is_stack(own)).count() >= 2, true, "{bars:?}");
+    assert!(stacks.filter(|own| is_stack(own)).count() >= 2, "{bars:?}");
     assert_eq!(table(&shown.page, "What changes of roles did").len(), rows(&folder.join("gaps.csv")).len());
     assert_eq!(select(&shown.page, "section#promotion polygon.wave").len(), 2, "what both ears recorded");
 }
@@ -293,7 +293,8 @@ fn a_page_of_a_chorus_shows_its_voices() {
     let beats = rows(&folder.join("chorus.csv"));
     assert_eq!(table(&shown.page, "Beats").len(), beats.len());
     // A dot for each voice in a beat of several, and none beyond the axis in this room.
-    let voices: usize = beats.iter().map(|row| row["voices"].parse().unwrap()).filter(|voices| *voices > 1).sum();
+    let voices: usize =
+        beats.iter().map(|row| row["voices"].parse::<usize>().unwrap()).filter(|voices| *voices > 1).sum();
     assert_eq!(select(&shown.page, "section#chorus circle.voice").len(), voices);
     assert!(fs::read_to_string(folder.join("chorus.svg")).unwrap().matches("class=\"voice\"").count() == voices);
 }

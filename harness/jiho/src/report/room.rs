@@ -17,7 +17,7 @@ pub(crate) const CROWD: usize = 12;
 pub(crate) struct Room<'t> {
     /// In order of their names.
     pub(crate) speakers: Vec<&'t str>,
-    /// In the order of `pairs.csv`.
+    /// By tier, ear and speaker.
     pub(crate) pairs: Vec<Pair<'t>>,
 }
 
@@ -73,7 +73,8 @@ impl<'t> Room<'t> {
             }
             Some(pair)
         };
-        let pairs = delays.chunk_by(of_one).filter_map(pair).collect();
+        let mut pairs: Vec<Pair<'_>> = delays.chunk_by(of_one).filter_map(pair).collect();
+        pairs.sort_by_key(|pair| (pair.relation, pair.ear, pair.speaker));
         Ok(Self { speakers, pairs })
     }
 
@@ -81,9 +82,9 @@ impl<'t> Room<'t> {
     pub(crate) fn ears(&self, relation: Relation) -> Vec<(&'t str, Vec<&Pair<'t>>)> {
         let mut ears: Vec<(&str, Vec<&Pair<'_>>)> = Vec::new();
         for pair in self.pairs.iter().filter(|pair| pair.relation == relation) {
-            match ears.iter_mut().find(|(ear, _)| *ear == pair.ear) {
-                Some((_, pairs)) => pairs.push(pair),
-                None => ears.push((pair.ear, vec![pair])),
+            match ears.last_mut() {
+                Some((ear, pairs)) if *ear == pair.ear => pairs.push(pair),
+                _ => ears.push((pair.ear, vec![pair])),
             }
         }
         ears

@@ -11,12 +11,18 @@ use crate::report::room::{CROWD, Pair, Room, tier_title, tiers};
 /// A curve has no more points than this.
 const MOST_POINTS: usize = 200;
 pub(super) const HEIGHT: f64 = 230.0;
+/// A band has so many parts.
+const BAND: usize = 50;
 const SHARES: [f64; 7] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0];
 
 pub(super) fn section(room: &Room<'_>) -> Markup {
     html! {
         @for tier in tiers(room) {
-            @if room.ears(tier).len() > CROWD { (crowd(room, tier)) }
+            @if room.ears(tier).len() > CROWD {
+                div.pairs {
+                    @for (speaker, pairs) in room.by_speaker(tier) { (crowd(room, tier, speaker, &pairs).html()) }
+                }
+            }
             @else {
                 (legend(room.by_speaker(tier).iter().map(|(speaker, _)| (*speaker, room.speakers[*speaker]))))
                 div.pairs {
@@ -48,57 +54,55 @@ fn ear_figure(room: &Room<'_>, tier: Relation, number: usize, ear: &str, pairs: 
     }
 }
 
-/// One band per speaker over all ears.
-fn crowd(room: &Room<'_>, tier: Relation) -> Markup {
-    let shares: Vec<f64> = (0..=50).map(|n| f64::from(n) / 50.0).collect();
-    let over_ears = |pairs: &[&Pair<'_>]| -> Vec<[f64; 3]> {
-        let ears: Vec<Vec<f64>> = pairs.iter().map(|pair| pair.sorted_ms()).filter(|ms| !ms.is_empty()).collect();
-        let at = |p: f64| {
-            let delays = stats::sorted(&ears.iter().filter_map(|ms| stats::quantile(ms, p)).collect::<Vec<_>>());
-            let quantile = |q| stats::quantile(&delays, q).unwrap_or(f64::NAN);
-            [quantile(0.05), quantile(0.5), quantile(0.95)]
+/// One speaker at very many ears: between which curves nine of ten ears lie, and the first and the last ear.
+fn crowd(room: &Room<'_>, tier: Relation, speaker: usize, pairs: &[&Pair<'_>]) -> Figure {
+    let mut ears: Vec<(&str, Vec<f64>)> = pairs.iter().map(|pair| (pair.ear, pair.sorted_ms())).collect();
+    ears.retain(|(_, ms)| !ms.is_empty());
+    let median = |ms: &[f64]| stats::quantile(ms, 0.5).unwrap_or(f64::NAN);
+    ears.sort_by(|a, b| median(&a.1).total_cmp(&median(&b.1)));
+    // At a share, the delay that this share of ears is below.
+    let over_ears = |part: f64| -> Vec<f64> {
+        let at = |n: usize| {
+            let delays: Vec<f64> =
+                ears.iter().filter_map(|(_, ms)| stats::quantile(ms, n as f64 / BAND as f64)).collect();
+            stats::quantile(&stats::sorted(&delays), part)
         };
-        if ears.is_empty() { Vec::new() } else { shares.iter().map(|&p| at(p)).collect() }
+        (0..=BAND).filter_map(at).collect()
     };
-    let bands: Vec<(usize, usize, Vec<[f64; 3]>)> = room
-        .by_speaker(tier)
-        .into_iter()
-        .map(|(speaker, pairs)| (speaker, pairs.len(), over_ears(&pairs)))
-        .filter(|(_, _, band)| !band.is_empty())
-        .collect();
-    let frame = frame(bands.iter().flat_map(|(_, _, band)| band.iter().flatten().copied()));
-    let line = |band: &[[f64; 3]], n: usize| -> Vec<(f64, f64)> {
-        band.iter().zip(&shares).map(|(delays, &share)| (delays[n], share)).collect()
+    let [low, middle, high] = [0.05, 0.5, 0.95].map(over_ears);
+    let ends = [ears.first(), ears.last()].map(|end| end.map(|(ear, ms)| (*ear, ms.as_slice())));
+    let frame = frame(ends.iter().flatten().flat_map(|(_, ms)| [ms.first(), ms.last()]).flatten().copied());
+    let places = |delays: &[f64]| -> Vec<(f64, f64)> {
+        delays.iter().enumerate().map(|(n, ms)| (*ms, n as f64 / BAND as f64)).collect()
     };
     let content = html! {
         (frame.axes("delay in ms", "share"))
-        @for (speaker, _, band) in &bands {
-            (frame.band(*speaker, &line(band, 0), &line(band, 2)))
-            (frame.line(*speaker, line(band, 1).into_iter()))
-        }
+        (frame.band(speaker, &places(&low), &places(&high)))
+        (frame.line(speaker, places(&middle).into_iter()))
+        @for (_, ms) in ends.iter().flatten() { g.end { (frame.line(speaker, curve(ms).into_iter())) } }
     };
-    let rows = bands.iter().flat_map(|(speaker, ears, band)| {
-        let of = |(name, n): (&str, usize)| {
-            let cells = SHARES.iter().map(|p| format!("{:.3}", band[(p * 50.0).round() as usize][n]));
-            let names = [room.speakers[*speaker].to_owned(), format!("{name} of {ears} ears")];
-            names.into_iter().chain(cells).collect::<Vec<_>>()
-        };
-        [("earliest 5 %", 0), ("middle", 1), ("latest 5 %", 2)].map(of)
-    });
-    let heads =
-        ["speaker", "ears", "least", "about 5 %", "about 25 %", "median", "about 75 %", "about 95 %", "greatest"];
-    let caption = "Delays in ms: so much of what an ear heard is lower".to_owned();
-    let names = legend(bands.iter().map(|(speaker, _, _)| (*speaker, room.speakers[*speaker])));
-    let figure = Figure {
-        id: format!("ecdf-{}", super::relation_name(tier)),
-        title: format!("{}, {} ears", tier_title(tier), room.ears(tier).len()),
-        says: "Share of time signals that came within a delay: the line is the ear in the middle, the band holds nine of ten \
-               ears."
-            .to_owned(),
+    let names = ends.map(|end| end.map_or("nobody", |(ear, _)| ear));
+    let curves = [
+        ("5 % of ears hear it earlier", low.as_slice()),
+        ("the ear in the middle", &middle),
+        ("5 % hear it later", &high),
+    ];
+    let ends = ends.iter().flatten().map(|(ear, ms)| (*ear, *ms));
+    Figure {
+        id: format!("ecdf-{}-{speaker}", super::relation_name(tier)),
+        title: format!("{} at {} ears", room.speakers[speaker], ears.len()),
+        says: format!(
+            "Share of time signals that came within a delay. Line: the ear in the middle; band: nine of ten ears; thin lines: \
+             {} hears it first, {} last.",
+            names[0], names[1]
+        ),
         picture: Picture { width: HALF, height: HEIGHT, content },
-        table: Sheet { caption, heads: &heads, names: 2, rows: rows.collect() }.html(),
-    };
-    html! { (names) (figure.html()) }
+        table: quantiles(
+            format!("Delays of {} in ms: so much of them is lower", room.speakers[speaker]),
+            "ear",
+            curves.into_iter().chain(ends),
+        ),
+    }
 }
 
 pub(super) fn frame(delays: impl Iterator<Item = f64> + Clone) -> Frame {

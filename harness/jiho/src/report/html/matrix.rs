@@ -88,7 +88,7 @@ fn crowd(rows: &[&PairRow], tier: Relation, speakers: &[&str], ears: usize, colo
     let parts = [("5 % of ears", 0.05), ("a quarter", 0.25), ("half", 0.5), ("three quarters", 0.75), ("95 %", 0.95)];
     html! {
         div.scroll tabindex="0" role="region" aria-label=(tier_title(tier)) {
-            table.heat {
+            table.heat.crowd {
                 caption { (tier_title(tier)) ": medians at " (ears) " ears; the least, the greatest, and what this share of ears \
                     is below" }
                 thead {
