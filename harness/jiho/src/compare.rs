@@ -2,6 +2,7 @@
 //!
 //! What is compared has to be independent: medians of repetitions where both sides have several, else medians of blocks of
 //! time signals in a row, as many as the time signals are worth, since neighbours go through the same jitter buffer.
+//! Intervals are widened by what may be wrong with all time signals of a side alike.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiho_analysis::metrics::Relation;
 use jiho_analysis::stats::{self, Shift};
 
-use crate::report::room::{Heard, Room};
+use crate::report::room::Room;
 use crate::report::tables::Tables;
 use crate::run::series;
 
@@ -94,16 +95,36 @@ impl Side {
             let room = Room::of(run)?;
             for pair in room.pairs.iter().filter(|pair| pair.relation != Relation::Own && !pair.heard.is_empty()) {
                 let key = (pair.relation, room.speakers[pair.speaker].to_owned(), pair.ear.to_owned());
-                let runs = pairs.entry(key).or_insert_with(|| vec![Vec::new(); self.runs.len()]);
-                runs[n].extend(pair.heard.iter().map(|heard: &Heard| heard.delay_ms));
+                let delays = pairs.entry(key).or_insert_with(|| Delays::of_runs(self.runs.len()));
+                delays.runs[n].extend(pair.heard.iter().map(|heard| heard.delay_ms));
+                let errors: Vec<f64> = pair.heard.iter().map(|heard| heard.error_ms).collect();
+                delays.error_ms = delays.error_ms.max(stats::median(&errors).unwrap_or(0.0));
             }
         }
         Ok(pairs)
     }
 }
 
-/// By tier, speaker and ear: of each run, the delays.
-type Pairs = BTreeMap<(Relation, String, String), Vec<Vec<f64>>>;
+/// By tier, speaker and ear.
+type Pairs = BTreeMap<(Relation, String, String), Delays>;
+
+/// What one side heard of a pair.
+struct Delays {
+    /// Of each run in order of time, in ms.
+    runs: Vec<Vec<f64>>,
+    /// A single one is known to this: codec, clocks and noise.
+    error_ms: f64,
+}
+
+impl Delays {
+    fn of_runs(count: usize) -> Self {
+        Self { runs: vec![Vec::new(); count], error_ms: 0.0 }
+    }
+
+    fn median_ms(&self) -> Option<f64> {
+        stats::median(&self.runs.concat())
+    }
+}
 
 /// Compares two sides.
 ///
@@ -133,34 +154,39 @@ pub fn compare(first: &Side, second: &Side) -> anyhow::Result<Comparison> {
 fn difference(
     tier: Relation,
     pair: Option<(String, String)>,
-    pairs: [Vec<&Vec<Vec<f64>>>; 2],
+    pairs: [Vec<&Delays>; 2],
     basis: Basis,
 ) -> Option<Difference> {
     let values = [0, 1].map(|n: usize| match basis {
         Basis::Repetitions => of_runs(&pairs[n]),
         Basis::Blocks => of_blocks(&pairs[n]),
     });
-    let shift = stats::shift(&values[0], &values[1], ERROR)?;
-    let median =
-        |n: usize| stats::median(&pairs[n].iter().filter_map(|runs| stats::median(&runs.concat())).collect::<Vec<_>>());
+    let mut shift = stats::shift(&values[0], &values[1], ERROR)?;
+    // What may be wrong with all time signals of a side alike no number of them makes smaller.
+    let worst = |n: usize| pairs[n].iter().map(|delays| delays.error_ms).fold(0.0, f64::max);
+    let error_ms = worst(0).hypot(worst(1));
+    (shift.low, shift.high) = (shift.low - error_ms, shift.high + error_ms);
+    let median = |n: usize| stats::median(&pairs[n].iter().filter_map(|delays| delays.median_ms()).collect::<Vec<_>>());
     let medians_ms = [median(0)?, median(1)?];
     Some(Difference { tier, pair, medians_ms, values: [values[0].len(), values[1].len()], shift })
 }
 
 /// The median of the pairs' medians, run by run.
-fn of_runs(pairs: &[&Vec<Vec<f64>>]) -> Vec<f64> {
-    let runs = pairs.iter().map(|runs| runs.len()).max().unwrap_or(0);
-    let run =
-        |n: usize| stats::median(&pairs.iter().filter_map(|runs| stats::median(runs.get(n)?)).collect::<Vec<_>>());
+fn of_runs(pairs: &[&Delays]) -> Vec<f64> {
+    let runs = pairs.iter().map(|delays| delays.runs.len()).max().unwrap_or(0);
+    let run = |n: usize| {
+        stats::median(&pairs.iter().filter_map(|delays| stats::median(delays.runs.get(n)?)).collect::<Vec<_>>())
+    };
     (0..runs).filter_map(run).collect()
 }
 
 /// The median of the pairs' medians, block by block: as many blocks as the pair that is worth least has values.
-fn of_blocks(pairs: &[&Vec<Vec<f64>>]) -> Vec<f64> {
-    let runs = pairs.iter().map(|runs| runs.len()).max().unwrap_or(0);
+fn of_blocks(pairs: &[&Delays]) -> Vec<f64> {
+    let runs = pairs.iter().map(|delays| delays.runs.len()).max().unwrap_or(0);
     let mut values = Vec::new();
     for n in 0..runs {
-        let own: Vec<&Vec<f64>> = pairs.iter().filter_map(|runs| runs.get(n)).filter(|own| !own.is_empty()).collect();
+        let own: Vec<&Vec<f64>> =
+            pairs.iter().filter_map(|delays| delays.runs.get(n)).filter(|own| !own.is_empty()).collect();
         let worth = own.iter().map(|own| stats::effective_count(own) as usize).min().unwrap_or(0);
         let blocks = worth.clamp(1, MOST_BLOCKS);
         let part = |own: &Vec<f64>, block: usize| {
@@ -180,15 +206,26 @@ mod tests {
     use rand_core::{Rng, SeedableRng};
     use rand_pcg::Pcg32;
 
+    fn known_to(error_ms: f64, runs: Vec<Vec<f64>>) -> Delays {
+        Delays { runs, error_ms }
+    }
+
+    #[test]
+    fn a_difference_that_the_instrument_may_have_made_is_none() {
+        let (from, to) = (known_to(0.03, vec![vec![60.0; 20]]), known_to(0.04, vec![vec![60.01; 20]]));
+        let difference = difference(Relation::Stage, None, [vec![&from], vec![&to]], Basis::Blocks).unwrap();
+        assert!(difference.is_open() && (difference.shift.high - 0.06).abs() < 1e-9, "{:?}", difference.shift);
+    }
+
     /// Delays that depend on those before, as a jitter buffer makes them.
-    fn correlated(rng: &mut Pcg32, level: f64, correlation: f64) -> Vec<Vec<f64>> {
+    fn correlated(rng: &mut Pcg32, level: f64, correlation: f64) -> Delays {
         let mut value = 0.0;
         let delays = (0..120).map(|_| {
             let luck = f64::from(rng.next_u32()) / f64::from(u32::MAX) - 0.5;
             value = correlation * value + luck;
             level + value
         });
-        vec![delays.collect()]
+        known_to(0.0, vec![delays.collect()])
     }
 
     #[test]
@@ -205,7 +242,7 @@ mod tests {
 
     #[test]
     fn exact_delays_differ_by_exactly_what_they_differ() {
-        let (from, to) = (vec![vec![60.0; 20]], vec![vec![63.0; 20]]);
+        let (from, to) = (known_to(0.0, vec![vec![60.0; 20]]), known_to(0.0, vec![vec![63.0; 20]]));
         let difference = difference(Relation::Stage, None, [vec![&from], vec![&to]], Basis::Blocks).unwrap();
         assert_eq!((difference.shift.estimate, difference.shift.low, difference.shift.high), (3.0, 3.0, 3.0));
         assert!(!difference.is_open());
@@ -213,7 +250,7 @@ mod tests {
 
     #[test]
     fn two_repetitions_a_side_have_a_shift_and_no_interval() {
-        let (from, to) = (vec![vec![60.0], vec![61.0]], vec![vec![63.0], vec![64.0]]);
+        let (from, to) = (known_to(0.0, vec![vec![60.0], vec![61.0]]), known_to(0.0, vec![vec![63.0], vec![64.0]]));
         let difference = difference(Relation::Stage, None, [vec![&from], vec![&to]], Basis::Repetitions).unwrap();
         assert_eq!((difference.shift.estimate, difference.values), (3.0, [2, 2]));
         assert!(!difference.has_interval() && difference.is_open());

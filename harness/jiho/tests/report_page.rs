@@ -314,7 +314,7 @@ fn crowd(folder: &Path) {
     let mut delays = "run_id,rep,speaker,recorder,relation,beep,status,reason,delay_ns,low_ns,high_ns\n".to_owned();
     let mut pairs =
         "run_id,rep,speaker,recorder,relation,expected,heard,heard_ratio,min_ms,p05_ms,median_ms,p95_ms,p99_ms,\
-        max_ms,iqr_ms,median_low_ms,median_high_ms,drift_ppm,steps,weak,ambiguous\n"
+        max_ms,iqr_ms,median_low_ms,median_high_ms,drift_ppm,steps,weak,ambiguous,network_median_ms,buffer_median_ms\n"
             .to_owned();
     for (n, speaker) in STAGE.iter().enumerate() {
         let speaker = format!("\"{}\"", speaker.replace('"', "\"\""));
@@ -328,7 +328,7 @@ fn crowd(folder: &Path) {
                 writeln!(delays, "crowd,1,{speaker},ear-{ear},audience,{beep},heard,,{delay},{delay},{delay}").unwrap();
             }
             let median = (delay_ns(n, ear, 0) as f64 + 95_000.0) / 1e6;
-            writeln!(pairs, "crowd,1,{speaker},ear-{ear},audience,20,20,1,,,{median},,,,,,,,0,0,0").unwrap();
+            writeln!(pairs, "crowd,1,{speaker},ear-{ear},audience,20,20,1,,,{median},,,,,,,,0,0,0,,").unwrap();
         }
     }
     fs::create_dir_all(folder).unwrap();

@@ -52,8 +52,8 @@ pub(super) fn basis(comparison: &Comparison) -> &'static str {
     match comparison.basis {
         Basis::Repetitions => "Intervals rest on the repetitions of both sides.",
         Basis::Blocks => {
-            "Intervals rest on blocks of time signals within the runs: what differs from run to run is not in them. Repeat both \
-             runs (`repeat` in [run]) to have it."
+            "Intervals rest on blocks of time signals within the runs: what differs from run to run is not in them. It is \
+             where both are repeated (repeat in [run])."
         }
     }
 }

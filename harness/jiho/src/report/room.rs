@@ -40,6 +40,8 @@ pub(crate) struct Heard {
     /// When it was sent.
     pub(crate) sent_s: f64,
     pub(crate) delay_ms: f64,
+    /// It is known to this.
+    pub(crate) error_ms: f64,
 }
 
 impl<'t> Room<'t> {
@@ -65,7 +67,9 @@ impl<'t> Room<'t> {
                 let sent_s = sent_ns as f64 / 1e9;
                 match (row.status, row.delay_ns) {
                     (Status::Heard | Status::Weak, Some(ns)) => {
-                        pair.heard.push(Heard { beep: row.beep, sent_s, delay_ms: ns as f64 / 1e6 });
+                        let width_ns = row.high_ns.zip(row.low_ns).map_or(0, |(high, low)| high - low);
+                        let (delay_ms, error_ms) = (ns as f64 / 1e6, width_ns as f64 / 2e6);
+                        pair.heard.push(Heard { beep: row.beep, sent_s, delay_ms, error_ms });
                     }
                     (Status::Missing, _) => pair.missing_s.push(sent_s),
                     _ => {}
