@@ -1,6 +1,7 @@
 //! The harness: experiments as files, and the commands of the `jiho` binary.
 
 pub mod cli;
+pub mod compare;
 pub mod exit;
 pub mod experiment;
 pub mod figures;

@@ -10,6 +10,7 @@ use super::run::Shown;
 use super::{findings, print};
 use crate::exit::Exit;
 use crate::experiment::{Experiment, ExperimentError};
+use crate::report;
 use crate::report::story::{Room, story};
 use crate::run::folder::Folder;
 use crate::run::{self, Outcome, World};
@@ -90,6 +91,7 @@ fn hold(room: &Path, part: &str, text: &str, progress: &Shown) -> anyhow::Result
     let name = format!("{}-{part}.toml", room.file_name().unwrap_or_default().display());
     let experiment = Experiment::parse(text, Path::new(&name)).map_err(ExperimentError::from)?;
     let outcome = run::run(&experiment, text, World::Sim, &room.join(part), progress)?;
+    report::write_all(outcome.folder.path(), outcome.folder.path())?;
     anyhow::ensure!(!outcome.run.partial, "the story broke off; what there is of it is in {}", room.display());
     Ok(outcome)
 }
@@ -99,7 +101,7 @@ fn files(out: &Path) -> String {
     let out = out.display();
     format!(
         "\nAll runs are in {out}: {names}, each with a chorus and a promotion.\n\
-         `jiho explain {out}/mesh/promotion` says what a room was like; chorus/chorus.svg shows its beats.\n"
+         `jiho explain {out}/mesh/promotion` says what a room was like; report.html in each folder shows it.\n"
     )
 }
 

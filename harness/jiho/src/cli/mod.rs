@@ -4,6 +4,7 @@ mod align;
 mod analyze;
 mod bar;
 mod check;
+mod compare;
 mod completions;
 mod demo;
 mod described;
@@ -71,6 +72,7 @@ enum Verb {
     Analyze(analyze::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Compare(compare::Args),
     Track(track::Args),
     Align(align::Args),
     Signal(signal::Args),
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Track(args) => track::run(&args),
         Verb::Align(args) => align::run(&args),
         Verb::Signal(args) => signal::run(&args),

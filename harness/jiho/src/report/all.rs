@@ -6,9 +6,12 @@ use anyhow::Context;
 
 use super::series::Series;
 use super::tables::Tables;
-use super::{bencher, benchmark_action, json, junit, labels, prometheus, summary};
+use super::{bencher, benchmark_action, chorus_picture, html, json, junit, labels, prometheus, summary};
 use crate::exit::UsageError;
 use crate::run::series::folder_of;
+
+/// A chorus as a picture, where there is one.
+const CHORUS_PICTURE: &str = "chorus.svg";
 
 /// A report that is made of a run's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Kind {
     Junit,
     /// Bencher Metric Format.
     Bencher,
+    /// A page to look at and to listen to.
+    Html,
     /// For github-action-benchmark.
     BenchmarkAction,
     /// For node_exporter's textfile collector.
@@ -33,11 +38,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Json,
         Self::Markdown,
         Self::Junit,
         Self::Bencher,
+        Self::Html,
         Self::BenchmarkAction,
         Self::Prometheus,
         Self::Lof,
@@ -48,6 +54,7 @@ impl Kind {
     pub const fn file(self) -> &'static str {
         match self {
             Self::Json => "report.json",
+            Self::Html => "report.html",
             Self::Markdown => "summary.md",
             Self::Junit => "junit.xml",
             Self::Bencher => "bencher.json",
@@ -70,14 +77,15 @@ impl Kind {
             Self::Bencher => bencher::text(series),
             Self::BenchmarkAction => benchmark_action::text(series),
             Self::Prometheus => prometheus::text(series),
+            Self::Html => html::page(self.repetition(series)?),
             Self::Lof => labels::list_of_files(self.repetition(series)?, out),
             Self::Labels => Ok(labels::text(&labels::of_all(self.repetition(series)?)?)),
         }
     }
 
-    /// Whether it is about recordings.
+    /// Whether it has the recordings, which each repetition has for itself.
     fn is_of_sound(self) -> bool {
-        matches!(self, Self::Lof | Self::Labels)
+        matches!(self, Self::Html | Self::Lof | Self::Labels)
     }
 
     fn repetition(self, series: &Series) -> anyhow::Result<&Tables> {
@@ -103,6 +111,9 @@ pub fn write_all(folder: &Path, out: &Path) -> anyhow::Result<()> {
             let name = wav.with_extension("labels.txt");
             let text = labels::text(&labels::of_recording(tables, &sidecar)?);
             write(&out.join(name.file_name().unwrap_or_default()), &text)?;
+        }
+        if let Some(picture) = chorus_picture::svg(tables)? {
+            write(&out.join(CHORUS_PICTURE), &picture)?;
         }
     } else {
         for rep in (1..).take(series.repetitions.len()) {

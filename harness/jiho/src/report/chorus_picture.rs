@@ -1,21 +1,31 @@
-//! A chorus as a picture: for each ear, when each voice began each beat, against the first voice of that beat.
+//! A chorus as a picture: for each ear, when each voice began each beat, against the first voice of that beat. Made of
+//! the tables alone.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Role;
+use jiho_analysis::metrics::Relation;
 use jiho_analysis::metrics::chorus::Thresholds;
+use jiho_analysis::stats;
+use maud::{Markup, html};
 
-use crate::run::chorus::{Chorus, ChorusHeard};
-use crate::run::measure::Findings;
-use crate::svg::{self, escaped};
+use super::chorus::{AsynchronyRow, BeatRow};
+use super::room::Room;
+use super::table::TableError;
+use super::tables::Tables;
+use crate::svg::{self, Scale, px};
 
 const LABELS: f64 = 150.0;
 const AXIS: f64 = 640.0;
 const ROW: f64 = 18.0;
 const TITLE: f64 = 26.0;
-const TOP: f64 = 70.0;
-/// The line below the axis.
-const LEGEND: f64 = 18.0;
+/// Above the axis, for the thresholds' names.
+const TOP: f64 = 26.0;
+/// Below it, for its numbers.
+const BOTTOM: f64 = 20.0;
+/// Of a picture that stands alone: its title and what it means.
+const HEAD: f64 = 46.0;
+const FOOT: f64 = 20.0;
 /// More ears than this would be no picture.
 const CROWD: usize = 24;
 /// The axis is no shorter than this, in ms, and no longer than the other: a beat apart is nothing to look at.
@@ -23,122 +33,188 @@ const REACH_MS: [f64; 2] = [50.0, 1000.0];
 
 const STYLE: &str = "
   .threshold { stroke: #d1242f; stroke-dasharray: 4 3; } .voice { fill: #1f6feb; fill-opacity: 0.45; }
-  .foretold { stroke: #1d2330; stroke-width: 1.5; }
+  .foretold { stroke: #1d2330; stroke-width: 1.5; } .tick { fill: #6b7482; font-size: 10px; }
   @media (prefers-color-scheme: dark) {
-    .threshold { stroke: #ff7b72; } .voice { fill: #6cb2ff; } .foretold { stroke: #e6e9ef; }
+    .threshold { stroke: #ff7b72; } .voice { fill: #6cb2ff; } .foretold { stroke: #e6e9ef; } .tick { fill: #8b94a5; }
   }";
 
-/// Draws it.
-pub fn svg(findings: &Findings, chorus: &Chorus) -> String {
-    let ears: Vec<_> = findings.recorders.iter().zip(&chorus.ears).take(CROWD).collect();
-    let voices = findings.speakers.len() as f64;
-    let (width, height) = (LABELS + AXIS + 30.0, TOP + (TITLE + ROW * voices) * ears.len() as f64 + 40.0 + LEGEND);
-    let reach = reach_ms(&ears);
-    let mut svg = svg::page("jiho chorus", width, height, STYLE);
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        svg,
-        "<text x=\"10\" y=\"20\" font-size=\"15\" font-weight=\"600\">How much later than the first voice of a beat each one \
-         began, in ms</text>\n<text x=\"10\" y=\"38\" class=\"faint\">a dot for each beat, as each ear heard it, the singer's \
-         own voice included; upright stroke: by the delays alone</text>"
-    );
-    thresholds(&mut svg, &chorus.thresholds, reach, height - 30.0 - LEGEND);
-    let mut top = TOP;
-    for (recorder, ear) in ears {
-        let tier = if recorder.role == Role::Speaker { "stage" } else { "audience" };
-        let _ = writeln!(
-            svg,
-            "<text x=\"10\" y=\"{:.1}\" font-weight=\"600\">at {} ({tier})</text>",
-            top + 17.0,
-            escaped(&recorder.name)
-        );
-        for (voice, speaker) in findings.speakers.iter().enumerate() {
-            let y = top + TITLE + ROW * (voice as f64 + 0.5);
-            let _ = writeln!(
-                svg,
-                "<text x=\"24\" y=\"{:.1}\">{}</text><line class=\"grid\" x1=\"{LABELS}\" x2=\"{:.1}\" y1=\"{y:.1}\" \
-                 y2=\"{y:.1}\"/>",
-                y + 4.0,
-                escaped(&speaker.name),
-                LABELS + AXIS
-            );
-            for late_ms in lateness(ear, voice).filter(|ms| *ms <= reach) {
-                let _ =
-                    writeln!(svg, "<circle class=\"voice\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"3\"/>", x(late_ms, reach));
-            }
-            if let Some(ms) = foretold(ear, voice, findings.speakers.len()).filter(|ms| *ms <= reach) {
-                let x = x(ms, reach);
-                let _ = writeln!(
-                    svg,
-                    "<line class=\"foretold\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/>",
-                    y - 7.0,
-                    y + 7.0
-                );
+/// What is drawn of a chorus.
+pub struct Strip {
+    ears: Vec<Ear>,
+    /// Ears that are too many to be drawn.
+    left_out: usize,
+    thresholds: Thresholds,
+    reach_ms: f64,
+}
+
+struct Ear {
+    name: String,
+    tier: &'static str,
+    voices: Vec<Voice>,
+}
+
+struct Voice {
+    name: String,
+    /// How much later than the first voice of a beat it began, beat by beat.
+    late_ms: Vec<f64>,
+    /// The same by the delays alone.
+    foretold_ms: Option<f64>,
+}
+
+/// A picture that stands alone; `None` where there was no chorus.
+///
+/// # Errors
+/// A table is damaged.
+pub fn svg(tables: &Tables) -> Result<Option<String>, TableError> {
+    Ok(Strip::of(tables, &Room::of(tables)?)?.map(|strip| strip.alone()))
+}
+
+impl Strip {
+    /// `None` where there was no chorus.
+    pub(super) fn of(tables: &Tables, room: &Room<'_>) -> Result<Option<Self>, TableError> {
+        let beats = tables.beats()?;
+        if beats.is_empty() {
+            return Ok(None);
+        }
+        let mut sung: BTreeMap<(&str, u32), i64> = BTreeMap::new();
+        for row in tables.emissions()? {
+            sung.insert((&row.speaker, row.beep), row.sent_ns);
+        }
+        let by_ear: Vec<&[BeatRow]> = beats.chunk_by(|a, b| a.recorder == b.recorder).collect();
+        let ears: Vec<Ear> =
+            by_ear.iter().take(CROWD).filter_map(|beats| ear(beats, room, &sung, tables.asynchrony().ok()?)).collect();
+        let spreads = by_ear.iter().map(|beats| {
+            let spreads: Vec<f64> = beats.iter().filter_map(|beat| Some(beat.spread_ns? as f64 / 1e6)).collect();
+            stats::quantile(&stats::sorted(&spreads), 0.95).unwrap_or(0.0)
+        });
+        let widest = spreads.take(CROWD).fold(0.0, f64::max);
+        let singing = tables.run.as_ref().and_then(|run| run.singing.as_ref());
+        Ok(Some(Self {
+            left_out: by_ear.len() - ears.len(),
+            ears,
+            thresholds: singing.map(|singing| singing.thresholds).unwrap_or_default(),
+            reach_ms: (1.1 * widest).clamp(REACH_MS[0], REACH_MS[1]),
+        }))
+    }
+
+    /// Width and height of what [`Strip::draw`] draws.
+    pub(super) fn size(&self) -> (f64, f64) {
+        let rows: f64 = self.ears.iter().map(|ear| TITLE + ROW * ear.voices.len() as f64).sum();
+        (LABELS + AXIS + 30.0, TOP + rows + BOTTOM)
+    }
+
+    pub(super) fn draw(&self) -> Markup {
+        let x = Scale::new((0.0, self.reach_ms), (LABELS, LABELS + AXIS));
+        let bottom = self.size().1 - BOTTOM;
+        let tops = self.ears.iter().scan(TOP, |top, ear| {
+            let here = *top;
+            *top += TITLE + ROW * ear.voices.len() as f64;
+            Some((here, ear))
+        });
+        html! {
+            (self.axis(&x, bottom))
+            @for (top, ear) in tops {
+                text x="10" y=(px(top + 17.0)) font-weight="600" { "at " (ear.name) " (" (ear.tier) ")" }
+                @for (n, voice) in ear.voices.iter().enumerate() {
+                    @let y = top + TITLE + ROW * (n as f64 + 0.5);
+                    text x="24" y=(px(y + 4.0)) { (voice.name) }
+                    line.grid x1=(LABELS) x2=(LABELS + AXIS) y1=(px(y)) y2=(px(y)) {}
+                    @for ms in voice.late_ms.iter().filter(|ms| **ms <= self.reach_ms) {
+                        circle.voice cx=(px(x.at(*ms))) cy=(px(y)) r="3" {}
+                    }
+                    @if let Some(ms) = voice.foretold_ms.filter(|ms| *ms <= self.reach_ms) {
+                        line.foretold x1=(px(x.at(ms))) x2=(px(x.at(ms))) y1=(px(y - 7.0)) y2=(px(y + 7.0)) {}
+                    }
+                }
             }
         }
-        top += TITLE + ROW * voices;
     }
-    let _ = writeln!(
-        svg,
-        "<text x=\"{LABELS}\" y=\"{:.1}\" class=\"faint\" font-size=\"10\">broken lines: up to such a delay one way ensembles \
-         hold time, at most hold it, hold a steady tempo, and people talk</text>\n</svg>",
-        height - 10.0
-    );
-    svg
+
+    /// The axis, and what is known of ensembles.
+    fn axis(&self, x: &Scale, bottom: f64) -> Markup {
+        let known = [
+            (self.thresholds.ensemble, "ensembles"),
+            (self.thresholds.ensemble_limit, "limit"),
+            (self.thresholds.steady, "steady"),
+            (self.thresholds.conversation, "talk"),
+        ];
+        let known = known.map(|(threshold, name)| (threshold.as_millis_f64(), name));
+        html! {
+            @for ms in x.ticks(12) {
+                line.grid x1=(px(x.at(ms))) x2=(px(x.at(ms))) y1=(px(TOP)) y2=(px(bottom)) {}
+                text.tick x=(px(x.at(ms))) y=(px(bottom + 13.0)) text-anchor="middle" { (x.label(ms)) }
+            }
+            @for (n, (ms, name)) in known.into_iter().enumerate().filter(|(_, (ms, _))| *ms <= self.reach_ms) {
+                line.threshold x1=(px(x.at(ms))) x2=(px(x.at(ms))) y1=(px(TOP)) y2=(px(bottom)) {}
+                text.tick x=(px(x.at(ms))) y=(px(TOP - 4.0 - 11.0 * (n % 2) as f64)) text-anchor="middle" { (name) }
+            }
+        }
+    }
+
+    fn alone(&self) -> String {
+        let (width, height) = self.size();
+        let foot = HEAD + height + FOOT - 8.0;
+        let more = match self.left_out {
+            0 => String::new(),
+            many => format!("; {many} more ears are in chorus.csv"),
+        };
+        let content = html! {
+            text x="10" y="20" font-size="15" font-weight="600" {
+                "How much later than the first voice of a beat each one began, in ms"
+            }
+            text.faint x="10" y="38" {
+                "a dot for each beat, as each ear heard it, the singer's own voice included; upright stroke: by the delays alone"
+                (more)
+            }
+            g transform=(format!("translate(0 {HEAD})")) { (self.draw()) }
+            text.tick x=(LABELS) y=(px(foot)) {
+                "broken lines: up to such a delay one way ensembles hold time, at most hold it, hold a steady tempo, and people \
+                 talk"
+            }
+        };
+        format!("{}{}\n</svg>\n", svg::page("jiho chorus", width, HEAD + height + FOOT, STYLE), content.into_string())
+    }
 }
 
-fn x(ms: f64, reach: f64) -> f64 {
-    LABELS + AXIS * ms / reach
-}
-
-/// Of a voice at an ear, beat by beat, in ms.
-fn lateness(ear: &ChorusHeard, voice: usize) -> impl Iterator<Item = f64> + '_ {
-    let late = move |beat: &jiho_analysis::metrics::chorus::Beat| Some(beat.onsets[voice]? - beat.first()?.1);
-    ear.beats.iter().filter(|beat| beat.voices() > 1).filter_map(late).map(|late| late.as_millis_f64())
+fn ear(beats: &[BeatRow], room: &Room<'_>, sung: &BTreeMap<(&str, u32), i64>, pairs: &[AsynchronyRow]) -> Option<Ear> {
+    let first = beats.first()?;
+    let name = &first.recorder;
+    let voice = |speaker: usize| {
+        let who = room.speakers[speaker];
+        // A singer's own beats are heard as they are sung. Of another process' singer only the ends of a beat are known.
+        let own = |beat: &BeatRow| {
+            let ends = match who {
+                _ if beat.first_voice == who => beat.first_onset_ns,
+                _ if beat.last_voice == who => Some(beat.first_onset_ns? + beat.spread_ns?),
+                _ => None,
+            };
+            sung.get(&(who, beat.beat)).copied().or(ends)
+        };
+        let of_pair = room.pairs.iter().filter(|pair| pair.speaker == speaker && pair.ear == name);
+        let heard = of_pair.filter(|pair| pair.relation != Relation::Own).flat_map(|pair| &pair.heard);
+        let heard: BTreeMap<u32, f64> = heard.map(|heard| (heard.beep, heard.sent_s * 1e3 + heard.delay_ms)).collect();
+        let onset_ms = |beat: &BeatRow| {
+            if who == name { Some(own(beat)? as f64 / 1e6) } else { heard.get(&beat.beat).copied() }
+        };
+        let late = |beat: &BeatRow| Some((onset_ms(beat)? - beat.first_onset_ns? as f64 / 1e6).max(0.0));
+        Voice {
+            name: who.to_owned(),
+            late_ms: beats.iter().filter(|beat| beat.voices > 1).filter_map(late).collect(),
+            foretold_ms: foretold(name, who, &room.speakers, pairs),
+        }
+    };
+    let tier = if first.role == Role::Speaker { "stage" } else { "audience" };
+    Some(Ear { name: name.clone(), tier, voices: (0..room.speakers.len()).map(voice).collect() })
 }
 
 /// By the delays alone, against the first voice by the delays alone.
-fn foretold(ear: &ChorusHeard, voice: usize, voices: usize) -> Option<f64> {
-    let against = |other: usize| {
-        let pair = |a, b| ear.pairs.iter().find(|pair| (pair.heard.voice, pair.heard.other) == (a, b))?.predicted_ms;
+fn foretold(ear: &str, voice: &str, voices: &[&str], pairs: &[AsynchronyRow]) -> Option<f64> {
+    let against = |other: &str| {
+        let pair = |a: &str, b: &str| {
+            pairs.iter().find(|row| row.recorder == ear && row.voice == a && row.other == b)?.predicted_ms
+        };
         if other == voice { Some(0.0) } else { pair(other, voice).or_else(|| pair(voice, other).map(|ms| -ms)) }
     };
-    let against: Vec<f64> = (0..voices).filter_map(against).collect();
+    let against: Vec<f64> = voices.iter().filter_map(|other| against(other)).collect();
     (against.len() > 1).then(|| against.iter().copied().fold(0.0, f64::max))
-}
-
-fn reach_ms<'a>(ears: &[(&'a crate::run::measure::RecorderHeard, &'a ChorusHeard)]) -> f64 {
-    let spreads = ears.iter().filter_map(|(_, ear)| Some(ear.spread?.p95_ms));
-    (1.1 * spreads.fold(0.0, f64::max)).clamp(REACH_MS[0], REACH_MS[1])
-}
-
-/// The axis, and what is known of ensembles.
-fn thresholds(svg: &mut String, thresholds: &Thresholds, reach: f64, bottom: f64) {
-    let step = [10.0, 20.0, 50.0, 100.0, 200.0].into_iter().find(|step| reach / step <= 12.0).unwrap_or(500.0);
-    for n in 0..=(reach / step) as usize {
-        let (ms, x) = (n as f64 * step, x(n as f64 * step, reach));
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/><text class=\"faint\" \
-             x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10\">{ms:.0}</text>",
-            bottom + 13.0
-        );
-    }
-    let known = [
-        (thresholds.ensemble, "ensembles"),
-        (thresholds.ensemble_limit, "limit"),
-        (thresholds.steady, "steady"),
-        (thresholds.conversation, "talk"),
-    ];
-    for (n, (threshold, name)) in known.into_iter().enumerate() {
-        let ms = threshold.as_millis_f64();
-        if ms <= reach {
-            let (x, y) = (x(ms, reach), TOP - 4.0 - 11.0 * (n % 2) as f64);
-            let _ = writeln!(
-                svg,
-                "<line class=\"threshold\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/><text class=\"faint\" \
-                 x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" font-size=\"10\">{name}</text>"
-            );
-        }
-    }
 }

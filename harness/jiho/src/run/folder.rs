@@ -160,11 +160,6 @@ impl Folder {
         self.0.join("holds.csv")
     }
 
-    /// A chorus as a picture.
-    pub fn chorus_picture(&self) -> PathBuf {
-        self.0.join("chorus.svg")
-    }
-
     /// The steps that silences are made of.
     pub fn stack(&self) -> PathBuf {
         self.0.join("stack.csv")

@@ -41,8 +41,8 @@ use crate::report::run_json::{self, Host, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{
-    RunName, arrivals, breaks, chorus as chorus_rows, chorus_picture, delays, gaps as gap_rows, pairs,
-    relay as relay_rows, stack, steps, topology as topology_rows, track,
+    RunName, arrivals, breaks, chorus as chorus_rows, delays, gaps as gap_rows, pairs, relay as relay_rows, stack,
+    steps, topology as topology_rows, track,
 };
 use chorus::{Chorus, Singing};
 use external::ExternalRelay;
@@ -201,8 +201,6 @@ pub fn write_tables(folder: &Folder, findings: &Findings) -> anyhow::Result<()> 
         Table::write(&folder.asynchrony(), chorus_rows::asynchronies(findings, chorus))?;
         Table::write(&folder.cure(), chorus_rows::cures(findings, chorus))?;
         Table::write(&folder.holds(), chorus_rows::holds(findings, chorus))?;
-        let (path, picture) = (folder.chorus_picture(), chorus_picture::svg(findings, chorus));
-        std::fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if findings.family == Family::Pilot {
         Table::write(&folder.track(), track::rows(findings))?;

@@ -25,16 +25,23 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
         let missing = format!("{folder} has no delays.csv: `jiho analyze {folder}` makes it from the recordings");
         return Err(UsageError::say(missing).into());
     }
-    let delays = Table::read(&folder.delays())?;
-    let heard = heard::paragraphs(&delays, &Table::<DropRow>::read_if_there(&folder.drops())?);
     let sections = [
-        section("What everybody heard", &heard),
+        section("What everybody heard", &heard(folder)?),
         section("What happened when roles changed", &changes(folder)?),
         section("How together it was", &chorus(folder)?),
         section("What kind of room it was", &served(&crate::run::architecture(std::slice::from_ref(folder))?)),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     Ok(sections.join("\n"))
+}
+
+/// What everybody heard, and how late.
+///
+/// # Errors
+/// A table is damaged.
+pub(super) fn heard(folder: &Folder) -> anyhow::Result<Vec<String>> {
+    let drops = Table::<DropRow>::read_if_there(&folder.drops())?;
+    Ok(heard::paragraphs(&Table::read(&folder.delays())?, &drops))
 }
 
 /// What changes of roles did to what people heard.
