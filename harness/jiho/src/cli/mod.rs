@@ -19,8 +19,10 @@ mod run;
 mod serving;
 mod signal;
 mod speak;
+mod sweep;
 mod track;
 mod verify;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -55,6 +57,7 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Run(run::Args),
+    Sweep(sweep::Args),
     Relay(relay::Args),
     Speak(speak::Args),
     Hear(hear::Args),
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Relay(args) => relay::run(args),
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),

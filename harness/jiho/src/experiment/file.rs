@@ -15,6 +15,7 @@ use super::playout::Playout;
 use super::roles::PromotionPart;
 use super::serving::{Architecture, RelayPart};
 use super::sing::{ChorusPart, Sing};
+use super::sweep::SweepPart;
 use super::text::{Percent, duration};
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +54,7 @@ pub(super) struct File {
     pub(super) promotion: PromotionPart,
     pub(super) drop_probe: Option<DropProbe>,
     pub(super) chorus: Option<ChorusPart>,
+    pub(super) sweep: Option<SweepPart>,
 }
 
 /// One of the names is given.

@@ -21,6 +21,7 @@ mod playout;
 mod roles;
 mod serving;
 mod sing;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,6 +43,8 @@ pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};
+pub use sweep::SweepPart;
+pub(crate) use text::parse_signed_duration;
 pub use text::{LONGEST, Percent, duration_text, parse_duration};
 
 /// The commented experiment that a new user starts from.
@@ -92,6 +95,9 @@ pub struct Experiment {
     /// Whose packets are dropped on purpose; `None`: nobody's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop_probe: Option<DropProbe>,
+    /// What `jiho sweep` varies; of no meaning for a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPart>,
 }
 
 /// Somebody on the stage: sends and hears.

@@ -34,7 +34,7 @@ pub fn parse_duration(text: &str) -> Result<Nanos, String> {
 }
 
 /// Reads a duration that may have a sign, as in `-3ms` or `+20 us`.
-pub(super) fn parse_signed_duration(text: &str) -> Result<Nanos, String> {
+pub(crate) fn parse_signed_duration(text: &str) -> Result<Nanos, String> {
     let text = text.trim();
     match text.strip_prefix('-') {
         Some(span) => parse_duration(span).map(|span| -span),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::folder::Folder;
-use super::{Outcome, Progress, World, name, run_as};
+use super::interrupt::Interrupt;
+use super::{Outcome, Progress, World, name, run_as, run_under};
 use crate::exit::UsageError;
 use crate::experiment::Experiment;
 use crate::report::RunName;
@@ -44,8 +45,36 @@ pub fn run(
     progress: &dyn Progress,
     each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    repeat(experiment, given, world, out, each, &|name, experiment, out| {
+        run_as(name, experiment, given, world, out, progress)
+    })
+}
+
+/// As [`run`], of several series that one interrupt ends.
+pub(crate) fn run_until(
+    interrupt: &Interrupt,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    repeat(experiment, given, world, out, each, &|name, experiment, out| {
+        run_under(interrupt, name, experiment, given, world, out, progress)
+    })
+}
+
+fn repeat(
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
+    once: &dyn Fn(RunName, &Experiment, &Path) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<()> {
     if experiment.run.repeat == 1 {
-        return each(super::run(experiment, given, world, out, progress)?);
+        return each(once(name(experiment, world), experiment, out)?);
     }
     let folder = Folder::create(out)?;
     for (path, text) in [(folder.experiment_given(), given), (folder.experiment_effective(), &experiment.to_toml())] {
@@ -57,7 +86,7 @@ pub fn run(
         repetition.run.repeat = 1;
         repetition.run.seed = experiment.run.seed.wrapping_add(rep - 1);
         let name = RunName { run_id: run_id.clone(), rep };
-        let outcome = run_as(name, &repetition, given, world, &folder_of(out, rep), progress)
+        let outcome = once(name, &repetition, &folder_of(out, rep))
             .with_context(|| format!("repetition {rep} of {}", experiment.run.repeat))?;
         let partial = outcome.run.partial;
         each(outcome)?;

@@ -48,6 +48,8 @@ impl EarHeard {
 pub(super) struct Unrecorded {
     ears: Ears,
     heard: Vec<EarHeard>,
+    /// How many detections of each ear have been given, and up to which position.
+    told: Vec<(usize, f64)>,
 }
 
 impl Unrecorded {
@@ -55,18 +57,20 @@ impl Unrecorded {
     pub(super) fn new(family: Family, codes: &[Code]) -> Self {
         // All members of a family without codes sound alike: one is enough.
         let codes = if family.is_coded() { codes } else { &codes[..codes.len().min(1)] };
-        Self { ears: Ears::new(RATE, family, codes), heard: Vec::new() }
+        Self { ears: Ears::new(RATE, family, codes), heard: Vec::new(), told: Vec::new() }
     }
 
     /// Opens an ear and gives its number.
     pub(super) fn open(&mut self, sidecar: Sidecar) -> usize {
+        self.told.push((0, 0.0));
         self.heard.push(EarHeard { sidecar, detections: Vec::new() });
         self.ears.open()
     }
 
     /// Takes the samples that an ear plays from position `first` on. If some before them never came, silence takes their
-    /// place and the description says so.
-    pub(super) fn push(&mut self, ear: usize, first: MediaTime, samples: &[f32]) {
+    /// place and the description says so. Once in a while it gives what has been found since then, and up to which position
+    /// nothing more will be.
+    pub(super) fn push(&mut self, ear: usize, first: MediaTime, samples: &[f32]) -> Option<(Vec<Detection>, f64)> {
         let taken = self.heard[ear].sidecar.samples;
         let gap_samples = u64::try_from(first.0).map_or(0, |first| first.saturating_sub(taken));
         if gap_samples > 0 {
@@ -76,6 +80,14 @@ impl Unrecorded {
             }
         }
         self.listen(ear, samples);
+        let settled = self.ears.settled(ear);
+        let told = &mut self.told[ear];
+        let (found, before) = (self.heard[ear].detections.len(), *told);
+        if found == before.0 && settled - before.1 < RATE.hz() {
+            return None;
+        }
+        *told = (found, settled);
+        Some((self.heard[ear].detections[before.0..].to_vec(), settled))
     }
 
     /// Ends all ears, and writes what they heard.
