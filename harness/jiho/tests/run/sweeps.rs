@@ -135,7 +135,7 @@ fn what_the_file_says_is_swept_and_means_nothing_to_a_run() {
 #[test]
 fn mistakes_are_told_before_anything_runs() {
     for (vary, says) in [
-        ("link.default.dely=1ms", "unknown field `dely`"),
+        ("link.default.dely=1ms", "unknown key `dely`"),
         ("link.default.delay=1ms,2", "bare number"),
         ("stage=forward,mixx", "mixx"),
         ("speaker.zoe.link=a", "there is no speaker `zoe`: there is ana"),

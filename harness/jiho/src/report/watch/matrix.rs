@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiho_analysis::arrivals::Role;
-use jiho_analysis::roles::Step;
+use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::stats;
 use jiho_analysis::units::{Nanos, RunTime};
 
@@ -98,6 +98,10 @@ impl Matrix {
             News::Gap { speaker, ear, from, to } => {
                 let length = (*to - *from).as_secs_f64();
                 (*to, format!("{} hears {} again, after {length:.2} s", self.name(*ear), self.name(*speaker)), true)
+            }
+            News::Step { change: Change::Join, .. } => return None,
+            News::Step { at, change: Change::Leave, subject, step: Step::Asked, .. } => {
+                (*at, format!("{subject} leaves"), false)
             }
             News::Step { at, node, change, subject, step: step @ (Step::Asked | Step::Done), .. } => {
                 let said = if *step == Step::Asked { "asked for" } else { "done" };

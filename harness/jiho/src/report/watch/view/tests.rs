@@ -63,12 +63,12 @@ fn matrix(listeners: usize) -> Matrix {
 
 #[test]
 fn each_pair_has_its_line_with_its_last_beeps_and_what_happened_stands_below() {
-    insta::assert_snapshot!(view(&matrix(2), 24, 100), @"");
+    insta::assert_snapshot!(view(&matrix(2), 24, 100));
 }
 
 #[test]
 fn a_crowd_is_summed_up_by_speaker() {
-    insta::assert_snapshot!(view(&matrix(500), 24, 100), @"");
+    insta::assert_snapshot!(view(&matrix(500), 24, 100));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn where_there_is_no_terminal_lines_sum_up_what_was_heard() {
     let mut lines = Lines::new(&begun(2));
     let mut said: String = news(2).iter().map(|news| lines.said(news)).collect();
     said.push_str(&lines.said(&News::Ended { left_out: 3 }));
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said);
 }
 
 #[test]
