@@ -90,20 +90,23 @@ impl Unrecorded {
         Some((self.heard[ear].detections[before.0..].to_vec(), settled))
     }
 
-    /// Ends all ears, and writes what they heard.
+    /// Ends all ears, and writes what they heard. Gives what has not been given yet, by ear, and how long it played.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn write(self, path: &Path) -> anyhow::Result<()> {
+    pub(super) fn write(self, path: &Path) -> anyhow::Result<Vec<(Vec<Detection>, f64)>> {
         let unwritten = || format!("cannot write {}", path.display());
         let mut file = BufWriter::new(File::create(path).with_context(unwritten)?);
-        for (mut heard, rest) in self.heard.into_iter().zip(self.ears.finish()) {
+        let mut last = Vec::new();
+        for ((mut heard, rest), (told, _)) in self.heard.into_iter().zip(self.ears.finish()).zip(self.told) {
             heard.detections.extend(rest.into_iter().filter(Detection::is_credible));
             heard.sidecar.complete = true;
             serde_json::to_writer(&mut file, &heard).with_context(unwritten)?;
             file.write_all(b"\n").with_context(unwritten)?;
+            last.push((heard.detections.split_off(told), heard.sidecar.samples as f64));
         }
-        file.flush().with_context(unwritten)
+        file.flush().with_context(unwritten)?;
+        Ok(last)
     }
 
     fn listen(&mut self, ear: usize, samples: &[f32]) {

@@ -33,8 +33,7 @@ fn beep(line: &Value) -> Beep {
 
 #[test]
 fn what_is_heard_as_it_plays_is_what_the_recordings_have() {
-    let (ran, lines) = streamed(&experiment("30s", "delay = \"20ms\"\njitter.normal = \"4ms\"\nloss = \"6%\""));
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let (ran, lines) = streamed(&experiment("30s", "delay = \"20ms\"\njitter.normal = \"4ms\"\nloss = \"25%\""));
     let heard: BTreeMap<Beep, i64> =
         of_kind(&lines, "heard").into_iter().map(|line| (beep(line), line["delay_ns"].as_i64().unwrap())).collect();
     let mut missed: Vec<Beep> = of_kind(&lines, "missed").into_iter().map(beep).collect();
@@ -45,6 +44,7 @@ fn what_is_heard_as_it_plays_is_what_the_recordings_have() {
     let mut truly_missed: Vec<Beep> = rows.iter().filter(|row| row.delay_ns.is_none()).map(key).collect();
     truly_missed.sort();
     assert_eq!(missed, truly_missed);
+    assert!(!missed.is_empty(), "the link loses some beeps altogether");
     assert_eq!(heard.len() + missed.len(), rows.len());
     for row in &rows {
         if let Some(delay_ns) = row.delay_ns {

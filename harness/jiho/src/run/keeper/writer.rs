@@ -130,10 +130,19 @@ impl Writer {
 
     pub(super) fn run(mut self, inbox: &Receiver<Note>) -> anyhow::Result<Kept> {
         let written = self.write_all(inbox);
+        let unrecorded_ears: Vec<(usize, usize)> = (self.desks.iter().enumerate())
+            .filter_map(|(who, desk)| if let Some(Ear::Unrecorded(ear)) = desk.ear { Some((who, ear)) } else { None })
+            .collect();
         let closed = self.close();
         written.and(closed)?;
         if let Some(unrecorded) = self.unrecorded {
-            unrecorded.write(&self.unrecorded_path)?;
+            let mut last = unrecorded.write(&self.unrecorded_path)?;
+            for (who, ear) in unrecorded_ears {
+                let (found, end) = std::mem::take(&mut last[ear]);
+                if let Some(feed) = &self.feed {
+                    feed.detected(who, found, end);
+                }
+            }
         }
         let shut = self.desks.into_iter().filter(|desk| desk.unopened > 0);
         self.kept.unopened = shut

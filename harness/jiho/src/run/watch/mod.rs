@@ -81,7 +81,7 @@ pub enum News {
         speaker: usize,
         /// At whose ear.
         ear: usize,
-        /// When it was last heard: a beep's mark; of pilots to 10 ms.
+        /// When it was last heard: a beep's mark; of pilots to about 30 ms.
         from: RunTime,
         /// When it was heard again.
         to: RunTime,

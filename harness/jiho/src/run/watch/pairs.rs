@@ -27,6 +27,8 @@ const CERTAIN: usize = 3;
 const MOST_STRAYS: usize = 64;
 /// A pilot's mark is where it was sent within this.
 const MARK_WITHIN: Nanos = Nanos::from_millis(6);
+/// Before its first mark there is nothing of a pilot: what follows speaks for it.
+const BEGINNING_WITHIN: Nanos = Nanos::from_millis(20);
 /// Shorter pauses of a pilot are no gaps: it is placed by 10 ms.
 const SHORTEST_GAP: Nanos = Nanos::from_millis(30);
 
@@ -280,15 +282,30 @@ impl Pair {
         score: f64,
         tell: &mut impl FnMut(Told),
     ) {
+        let before = (self.last, number >= self.next);
+        self.arrive(spoken, number, emission, at, score, tell);
+        if let (Some(from), true) = before
+            && std::mem::take(&mut self.missed_since)
+        {
+            tell(Told::Gap { from, to: at });
+        }
+    }
+
+    /// A beep is there. Those before it that nothing was known of are missed.
+    fn arrive(
+        &mut self,
+        spoken: &Spoken,
+        number: u64,
+        emission: Emission,
+        at: RunTime,
+        score: f64,
+        tell: &mut impl FnMut(Told),
+    ) {
         let delay = at - emission.at;
         self.delay = Some(delay);
         while let Some(earlier) = spoken.get(self.next).filter(|_| self.next < number) {
             self.miss(earlier, tell);
         }
-        if let (Some(from), true) = (self.last, self.missed_since && number >= self.next) {
-            tell(Told::Gap { from, to: at });
-        }
-        self.missed_since &= number < self.next;
         self.next = self.next.max(number + 1);
         self.heard.insert(number);
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
@@ -327,12 +344,13 @@ impl Pair {
             tell(Told::Gap { from, to: at });
         }
         self.last = Some(at);
-        self.missed_since = false;
-        let off = |emission: &Emission| (emission.at + delay - at).abs();
-        let mark = spoken.numbered().find(|(_, emission)| off(emission) <= MARK_WITHIN);
+        let near = |emission: &Emission| {
+            let within = if emission.beep == 0 { BEGINNING_WITHIN } else { MARK_WITHIN };
+            (emission.at + delay - at).abs() <= within
+        };
+        let mark = spoken.numbered().find(|(_, emission)| near(emission));
         if let Some((number, emission)) = mark.filter(|(number, _)| !self.heard.contains(number)) {
-            self.hear(spoken, number, emission, emission.at + delay, pilot.rho, tell);
-            self.last = Some(at);
+            self.arrive(spoken, number, emission, emission.at + delay, pilot.rho, tell);
         }
     }
 }
