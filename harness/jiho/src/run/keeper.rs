@@ -81,8 +81,6 @@ pub struct Kept {
     pub unopened: Vec<Unopened>,
     /// How often an engine had to wait because the queue was full. In virtual time that costs nothing.
     pub stalls: u64,
-    /// What whoever watched was not told, since it could not be listened to as fast as it came.
-    pub left_out: u64,
 }
 
 #[derive(Debug)]
@@ -158,8 +156,10 @@ impl Keeper {
         let _ = self.notes.send(Note::End);
         let kept =
             self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"));
-        let left_out = self.watch.map_or(0, Watch::finish);
-        Ok(Kept { stalls: self.stalls.load(Ordering::Relaxed), left_out, ..kept? })
+        if let Some(watch) = self.watch {
+            watch.finish();
+        }
+        Ok(Kept { stalls: self.stalls.load(Ordering::Relaxed), ..kept? })
     }
 }
 

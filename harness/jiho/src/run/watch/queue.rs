@@ -50,10 +50,7 @@ pub(in crate::run) struct Feed {
 
 /// The thread that listens.
 #[derive(Debug)]
-pub struct Watch {
-    left_out: Arc<AtomicU64>,
-    thread: JoinHandle<()>,
-}
+pub struct Watch(JoinHandle<()>);
 
 impl Watch {
     /// Begins to listen to a run.
@@ -68,21 +65,19 @@ impl Watch {
         let (updates, inbox) = sync_channel(QUEUE);
         let (waiting, left_out) = (Arc::<AtomicUsize>::default(), Arc::<AtomicU64>::default());
         let listener = Listener::new(begun);
-        let told = Arc::clone(&left_out);
-        let seen = Arc::clone(&waiting);
+        let (told, seen) = (Arc::clone(&left_out), Arc::clone(&waiting));
         let thread = thread::Builder::new()
             .name("watch".to_owned())
             .spawn(move || watch(listener, &inbox, &seen, &told, watcher))
             .context("cannot start the thread that listens while the run goes on")?;
-        let feed = Feed { updates, waiting, left_out: Arc::clone(&left_out), in_virtual_time, reached: RunTime::START };
-        Ok((Self { left_out, thread }, feed))
+        let reached = RunTime::START;
+        Ok((Self(thread), Feed { updates, waiting, left_out, in_virtual_time, reached }))
     }
 
-    /// Waits until all is told, once the feed is gone; gives how many updates were left out.
-    pub(in crate::run) fn finish(self) -> u64 {
+    /// Waits until all is told, once the feed is gone.
+    pub(in crate::run) fn finish(self) {
         // Whoever only watched and panicked has done no harm: what it said is on standard error.
-        let _ = self.thread.join();
-        self.left_out.load(Ordering::Relaxed)
+        let _ = self.0.join();
     }
 }
 
@@ -177,4 +172,39 @@ fn watch(
     listener.finish(&mut |news| watcher.told(&news));
     watcher.told(&News::Ended { left_out: left_out.load(Ordering::Relaxed) });
     watcher.draw();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(in_virtual_time: bool) -> (Feed, Receiver<Update>) {
+        let (updates, inbox) = sync_channel(QUEUE);
+        let (waiting, left_out) = (Arc::default(), Arc::default());
+        (Feed { updates, waiting, left_out, in_virtual_time, reached: RunTime::START }, inbox)
+    }
+
+    #[test]
+    fn in_real_time_nobody_waits_what_is_left_out_is_counted_and_sound_leaves_room_for_events() {
+        let (mut feed, inbox) = feed(false);
+        for n in 0..QUEUE as i64 {
+            feed.sound(0, MediaTime(480 * n), vec![0.0; 480]);
+        }
+        assert_eq!(feed.left_out.load(Ordering::Relaxed), (QUEUE - SOUND) as u64);
+        feed.event("ana", RunTime::START, &Event::Joined);
+        assert_eq!(inbox.try_iter().filter(|update| matches!(update, Update::News(_))).count(), 1);
+        assert_eq!(feed.left_out.load(Ordering::Relaxed), (QUEUE - SOUND) as u64);
+    }
+
+    #[test]
+    fn in_virtual_time_nothing_is_left_out() {
+        let (feed, inbox) = feed(true);
+        let seen = thread::spawn(move || inbox.iter().count());
+        for n in 0..2 * QUEUE as i64 {
+            feed.sound(0, MediaTime(480 * n), Vec::new());
+        }
+        assert_eq!(feed.left_out.load(Ordering::Relaxed), 0);
+        drop(feed);
+        assert_eq!(seen.join().unwrap(), 2 * QUEUE);
+    }
 }
