@@ -19,7 +19,7 @@ const LONGEST: Nanos = Nanos::from_secs(60);
 const KEPT: Nanos = Nanos::from_secs(65);
 /// A beep that is sure by itself continues a delay within this …
 const SURE_WITHIN: Nanos = Nanos::from_millis(15);
-/// … and any other within this.
+/// … and any other, or the next after some that were missed, within this.
 const FAINT_WITHIN: Nanos = Nanos::from_millis(2);
 /// So many beeps make another delay certain, and so many later ones a missing one.
 const CERTAIN: usize = 3;
@@ -221,7 +221,8 @@ impl Pair {
         tell: &mut impl FnMut(Told),
     ) {
         let at = time.clock.time_at(detection.position);
-        let within = if detection.is_sure() { SURE_WITHIN } else { FAINT_WITHIN };
+        // After beeps that were missed the delay is likely another: what lies near the old one may do so by chance.
+        let within = if detection.is_sure() && !self.missed_since { SURE_WITHIN } else { FAINT_WITHIN };
         if let Some(delay) = self.delay {
             let off = |emission: &Emission| (emission.at + delay - at).abs();
             let own = spoken.numbered().filter(|(_, emission)| off(emission) <= within);

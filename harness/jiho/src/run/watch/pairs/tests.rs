@@ -24,7 +24,7 @@ fn begun() -> Begun {
 
 /// A beep every second, not quite in step.
 fn beep(beep: u32) -> Emission {
-    let unrest = Nanos::from_millis(i64::from(beep * beep % 7) * 37);
+    let unrest = Nanos::from_micros(i64::from(beep * 7919 % 307) * 977);
     Emission { beep, at: RunTime::START + Nanos::from_secs(i64::from(beep) + 1) + unrest }
 }
 
@@ -55,7 +55,8 @@ fn told(delays_ms: &[Option<i64>]) -> Vec<News> {
     for (number, delay_ms) in (0..).zip(delays_ms) {
         let Some(delay_ms) = delay_ms else { continue };
         let at = beep(number).at + Nanos::from_millis(*delay_ms);
-        coming.extend([detection(at), detection(at + Nanos::from_millis(120))]);
+        let echo = Detection { score: 0.5, peak_ratio: 0.6, ..detection(at + Nanos::from_millis(120)) };
+        coming.extend([detection(at), echo]);
     }
     coming.sort_by(|a, b| a.position.total_cmp(&b.position));
     let mut coming = coming.into_iter().peekable();
