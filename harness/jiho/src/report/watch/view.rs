@@ -6,6 +6,7 @@ use jiho_analysis::stats;
 use jiho_analysis::units::Nanos;
 
 use super::matrix::{Matrix, Pair};
+use crate::report::words::counted;
 
 /// From the least recent delay of a strip to the greatest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -77,7 +78,7 @@ fn crowd(matrix: &Matrix, pairs: &[((usize, usize), &Pair)], title: &str) -> Vec
         medians.sort_by(f64::total_cmp);
         let sum = |count: fn(&Pair) -> u64| of_speaker.iter().map(|(_, pair)| count(pair)).sum::<u64>();
         rows.push([
-            format!("{} → {} ears", matrix.name(of_speaker[0].0.0), of_speaker.len()),
+            format!("{} → {}", matrix.name(of_speaker[0].0.0), counted(of_speaker.len(), "ear")),
             ms(medians.first().copied()),
             ms(stats::median(&medians)),
             ms(medians.last().copied()),
