@@ -125,6 +125,16 @@ impl Ears {
         self.shared.push(&mut self.ears[ear], samples)
     }
 
+    /// Begins an ear anew, as if nothing had been heard there: positions count from the next sample.
+    pub fn restart(&mut self, ear: usize) {
+        self.ears[ear] = self.shared.ear();
+    }
+
+    /// The position in an ear's recording before which all detections have been given.
+    pub fn settled(&self, ear: usize) -> f64 {
+        self.shared.settled(&self.ears[ear])
+    }
+
     /// Ends all recordings, as if they went on in silence, and gives the rest, by ear.
     pub fn finish(mut self) -> Vec<Vec<Detection>> {
         self.ears.into_iter().map(|ear| self.shared.finish(ear)).collect()
@@ -190,6 +200,12 @@ impl Shared {
         }
         detections.extend(self.detections(&mut ear, i64::MAX));
         detections
+    }
+
+    fn settled(&self, ear: &Ear) -> f64 {
+        let pending = ear.pending.iter().map(|(_, candidate)| candidate.index).min();
+        let lag = ear.scanned().min(pending.unwrap_or(i64::MAX));
+        lag as f64 * self.bank.decimation() as f64 + self.mark_samples
     }
 
     /// Takes what the bank's two blocks give.

@@ -13,6 +13,7 @@ pub mod report;
 pub mod run;
 pub mod survey;
 mod svg;
+pub mod sweep;
 pub mod takes;
 pub mod tracking;
 pub mod verify;

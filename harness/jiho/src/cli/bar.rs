@@ -10,10 +10,11 @@ pub(super) struct Bar(ProgressBar);
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        Self::on(ProgressDrawTarget::stderr_with_hz(10))
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        Self(ProgressBar::with_draw_target(Some(0), target))
     }
 
     /// So much is done.
@@ -34,6 +35,18 @@ impl Bar {
         self.0.inc(millis(more));
     }
 
+    /// Shows lines in place of the bar.
+    pub(super) fn text(&self, lines: String) {
+        self.0.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        self.0.set_message(lines);
+    }
+
+    /// Says something while the line is away.
+    pub(super) fn say(&self, text: &str) {
+        // If nobody reads standard error, nobody wants to know.
+        self.0.suspend(|| drop(std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes())));
+    }
+
     /// Takes the line away.
     pub(super) fn clear(&self) {
         self.0.finish_and_clear();
@@ -41,6 +54,8 @@ impl Bar {
 
     fn begin(&self, what: &'static str, total: f64) {
         if self.0.message() != what {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %");
+            self.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             self.0.set_message(what);
             self.0.set_position(0);
             self.0.set_length(millis(total));

@@ -26,9 +26,11 @@ mod schema;
 mod serving;
 mod signal;
 mod speak;
+mod sweep;
 mod theirs;
 mod track;
 mod verify;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -64,6 +66,7 @@ enum Verb {
     Check(check::Args),
     Run(run::Args),
     Gate(gate::Args),
+    Sweep(sweep::Args),
     Relay(relay::Args),
     Speak(speak::Args),
     Hear(hear::Args),
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Gate(args) => gate::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Relay(args) => relay::run(args),
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),

@@ -9,11 +9,13 @@ use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
 use super::theirs::RelayArgs;
-use super::{Format, findings, print};
+use super::{findings, print, watch};
 use crate::exit::Exit;
 use crate::experiment::{self, Experiment};
+use crate::report::jsonl::Line;
 use crate::report::tables::Tables;
 use crate::report::{self, repetitions};
+use crate::run::watch::{Begun, Watcher};
 use crate::run::{self, Outcome, Progress, World, series};
 
 /// Run an experiment, and say how late everybody heard everybody.
@@ -46,9 +48,24 @@ pub(super) struct Args {
     /// Run it so often, each time with the next seed, and say what all repetitions have in common.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
-    /// A report for people, or the run and its pairs as JSON.
+    /// A report for people; the run and its pairs as JSON; or a JSON object per line, while it goes on.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Show on standard error who hears whom and how late, while the run goes on: drawn on a terminal, elsewhere in lines.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For programs, line by line as things become known.
+    Jsonl,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,7 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let experiment = args.relay.served(experiment)?;
     let out =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
-    let progress = Shown::new();
+    let progress = Shown { watch: args.watch, stream: args.format == Format::Jsonl, ..Shown::new() };
     let began = Instant::now();
     let (mut exit, mut runs) = (Exit::Done, 0);
     series::run(&experiment, &given, World::from(args.on), &out, &progress, &mut |outcome| {
@@ -88,6 +105,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         match (experiment.run.repeat, args.format) {
             (1, Format::Text) => print(&text(&outcome, &experiment))?,
             (_, Format::Json) => print(&json(&outcome)?)?,
+            (_, Format::Jsonl) => {
+                Line::measured(&outcome).iter().try_for_each(|line| anyhow::Ok(print(&line.text()?)?))?
+            }
             // If nobody reads standard error, nobody wants to know.
             (all, Format::Text) => drop(writeln!(std::io::stderr(), "repetition {runs} of {all}")),
         }
@@ -153,11 +173,15 @@ fn json(outcome: &Outcome) -> anyhow::Result<String> {
 /// A progress line, where somebody sees it.
 pub(super) struct Shown {
     bar: Bar,
+    /// Show runs as they go on,
+    watch: bool,
+    /// and write them line by line.
+    stream: bool,
 }
 
 impl Shown {
     pub(super) fn new() -> Self {
-        Self { bar: Bar::new() }
+        Self { bar: Bar::new(), watch: false, stream: false }
     }
 
     /// Takes the line away.
@@ -168,10 +192,24 @@ impl Shown {
 
 impl Progress for Shown {
     fn playing(&self, reached: Nanos, total: Nanos) {
-        self.bar.show("playing and recording", reached.as_secs_f64(), total.as_secs_f64());
+        if !self.watch {
+            self.bar.show("playing and recording", reached.as_secs_f64(), total.as_secs_f64());
+        }
     }
 
     fn hearing(&self, seconds: f64, total: f64) {
         self.bar.add("finding the signals in the recordings", seconds, total);
+    }
+
+    fn watcher(&self, begun: &Begun) -> Option<Box<dyn Watcher>> {
+        let people = self.watch.then(|| watch::for_people(begun, &self.bar));
+        let programs = self.stream.then(|| watch::for_programs(begun));
+        let all: Vec<_> = people.into_iter().chain(programs).collect();
+        (!all.is_empty()).then(|| Box::new(watch::All(all)) as Box<dyn Watcher>)
+    }
+
+    fn interrupted(&self) -> Box<dyn Fn() + Send> {
+        let bar = self.bar.clone();
+        Box::new(move || bar.say(run::INTERRUPTED))
     }
 }

@@ -119,6 +119,7 @@ pub(super) fn check(
         relay: file.relay,
         promotion: file.promotion,
         chorus: file.chorus,
+        sweep: file.sweep,
         links,
         places: file.place,
         geography: file.geography,

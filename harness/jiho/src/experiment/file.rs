@@ -17,6 +17,7 @@ use super::playout::Playout;
 use super::roles::PromotionPart;
 use super::serving::{Architecture, RelayPart};
 use super::sing::{ChorusPart, Sing};
+use super::sweep::SweepPart;
 use super::text::{Percent, duration};
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +60,7 @@ pub(super) struct File {
     pub(super) gate: Vec<GateEntry>,
     #[serde(default, deserialize_with = "one_of::some")]
     pub(super) baseline: Option<Baseline>,
+    pub(super) sweep: Option<SweepPart>,
 }
 
 /// One of the names is given.

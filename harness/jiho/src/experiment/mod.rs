@@ -24,6 +24,7 @@ mod playout;
 mod roles;
 mod serving;
 mod sing;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -50,6 +51,7 @@ pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};
+pub use sweep::SweepPart;
 pub use text::{LONGEST, Percent, duration_text, parse_duration, parse_signed_duration};
 
 /// The commented experiment that a new user starts from.
@@ -106,6 +108,9 @@ pub struct Experiment {
     /// What they are compared with; `None`: only what the command line names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// What `jiho sweep` varies; of no meaning for a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPart>,
 }
 
 /// Somebody on the stage: sends and hears.

@@ -487,6 +487,7 @@ prop_compose! {
             chorus: None,
             events: Vec::new(),
             drop_probe: None,
+            sweep: None,
             geography: Geography::default(),
             relay: RelayPart { link: relay_link.map(&link), place: relay_place, ..RelayPart::default() },
             speakers: (0..).zip(speakers).map(|(n, (index, playout))| Speaker {

@@ -91,7 +91,7 @@ fn crowd(findings: &Findings, ears: &[&RecorderHeard], relation: Relation, title
 }
 
 /// The table's columns, as many beside each other as fit; the titles of the rows stand in front of each block.
-fn blocks(rows: &[Vec<String>]) -> Vec<String> {
+pub(super) fn blocks(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let width_of = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width_of).collect();

@@ -18,6 +18,7 @@ use jiho_proto::records::{KeepError, Records};
 
 use self::writer::Writer;
 use super::folder::Folder;
+use super::watch::{Feed, Watch};
 use crate::report::RunName;
 use crate::report::run_json::Late;
 use crate::report::seal::{Seals, Unopened};
@@ -62,6 +63,7 @@ pub struct Keeper {
     notes: SyncSender<Note>,
     stalls: Arc<AtomicU64>,
     thread: JoinHandle<anyhow::Result<Kept>>,
+    watch: Option<Watch>,
 }
 
 /// What was noted besides what is in files.
@@ -107,13 +109,28 @@ impl Keeper {
         started_unix_ns: i64,
         participants: Vec<Participant>,
     ) -> anyhow::Result<Self> {
+        Self::start_watched(folder, run, started_unix_ns, participants, None)
+    }
+
+    /// As [`Keeper::start`], with somebody who watches what is kept.
+    ///
+    /// # Errors
+    /// A file cannot be made there.
+    pub(super) fn start_watched(
+        folder: &Folder,
+        run: RunName,
+        started_unix_ns: i64,
+        participants: Vec<Participant>,
+        watched: Option<(Watch, Feed)>,
+    ) -> anyhow::Result<Self> {
         let (notes, inbox) = sync_channel(QUEUE);
-        let writer = Writer::new(folder, run, started_unix_ns, participants)?;
+        let (watch, feed) = watched.unzip();
+        let writer = Writer::new(folder, run, started_unix_ns, participants, feed)?;
         let thread = thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || writer.run(&inbox))
             .context("cannot start the thread that keeps recordings")?;
-        Ok(Self { notes, stalls: Arc::default(), thread })
+        Ok(Self { notes, stalls: Arc::default(), thread, watch })
     }
 
     /// What the engine of a participant writes to.
@@ -138,8 +155,11 @@ impl Keeper {
         // If the thread has ended early, its result says why.
         let _ = self.notes.send(Note::End);
         let kept =
-            self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"))?;
-        Ok(Kept { stalls: self.stalls.load(Ordering::Relaxed), ..kept })
+            self.thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that keeps recordings has panicked"));
+        if let Some(watch) = self.watch {
+            watch.finish();
+        }
+        Ok(Kept { stalls: self.stalls.load(Ordering::Relaxed), ..kept? })
     }
 }
 

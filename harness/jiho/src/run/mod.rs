@@ -25,6 +25,7 @@ pub mod time_line;
 pub(crate) mod unkept;
 pub mod unrecorded;
 mod unsignalled;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,9 @@ use chorus::{Chorus, Singing};
 use external::ExternalRelay;
 use folder::Folder;
 use interrupt::Interrupt;
-use keeper::{Keeper, Kept};
+use keeper::{Keeper, Kept, Participant};
 use measure::{Findings, Listening};
+use watch::{Begun, Person, Watch, Watcher};
 
 pub use cast::codec;
 
@@ -78,7 +80,22 @@ pub trait Progress: Sync {
     fn playing(&self, reached: Nanos, total: Nanos);
     /// Recordings are heard; so many more seconds of sound out of so many.
     fn hearing(&self, seconds: f64, total: f64);
+
+    /// Who watches a run that begins, if anybody does.
+    fn watcher(&self, _begun: &Begun) -> Option<Box<dyn Watcher>> {
+        None
+    }
+
+    /// What is done when the run is asked to end early.
+    fn interrupted(&self) -> Box<dyn Fn() + Send> {
+        Box::new(|| {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), INTERRUPTED.as_bytes());
+        })
+    }
 }
+
+/// What whoever pressed Ctrl-C is told.
+pub const INTERRUPTED: &str = "\nfinishing; Ctrl-C again to leave at once\n";
 
 /// A finished run.
 #[derive(Debug)]
@@ -121,11 +138,22 @@ fn run_as(
     }
     // Whoever waits for long recordings to be heard may lose patience too: Ctrl-C is listened for until the end.
     block_on(async {
-        let interrupt = Interrupt::listen(|| {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\nfinishing; Ctrl-C again to leave at once\n");
-        });
+        let interrupt = Interrupt::listen(progress.interrupted());
         run_until(&interrupt, name, experiment, given, world, out, progress).await
     })
+}
+
+/// As [`run_as`], of several that one interrupt ends.
+fn run_under(
+    interrupt: &Interrupt,
+    name: RunName,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<Outcome> {
+    block_on(run_until(interrupt, name, experiment, given, world, out, progress))
 }
 
 /// A simulation is named by what it is, so that equal ones have equal names; any other run by its moment.
@@ -160,8 +188,11 @@ async fn run_until(
         World::Sim => 0,
         World::Loopback => clock.started_unix_ns(),
     };
-    let participants = cast::members(experiment).iter().map(cast::Member::participant).collect();
-    let keeper = Keeper::start(&folder, name.clone(), started_unix_ns, participants)?;
+    let participants: Vec<_> = cast::members(experiment).iter().map(cast::Member::participant).collect();
+    let begun = begun(experiment, world, &name, &participants);
+    let watcher = progress.watcher(&begun);
+    let watched = watcher.map(|watcher| Watch::start(&begun, world == World::Sim, watcher)).transpose()?;
+    let keeper = Keeper::start_watched(&folder, name.clone(), started_unix_ns, participants, watched)?;
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
     let played = play(experiment, world, &keeper, clock, interrupt, theirs.as_mut(), &told).await;
@@ -251,6 +282,24 @@ struct Played {
     interrupted: bool,
     /// What made the run end, besides what engines say of themselves.
     failure: Option<String>,
+}
+
+fn begun(experiment: &Experiment, world: World, name: &RunName, participants: &[Participant]) -> Begun {
+    let person = |who: &Participant| Person {
+        name: who.name.clone(),
+        role: who.role,
+        code: who.programme.as_ref().map(|(code, _)| *code),
+        clock_error: who.clock_error,
+    };
+    Begun {
+        run: name.clone(),
+        experiment: experiment.name.clone(),
+        on: world.name(),
+        seed: experiment.run.seed,
+        family: experiment.signal.family(),
+        total: experiment.run.total(),
+        participants: participants.iter().map(person).collect(),
+    }
 }
 
 async fn play(

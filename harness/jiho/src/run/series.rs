@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::folder::Folder;
-use super::{Outcome, Progress, World, name, run_as};
+use super::interrupt::Interrupt;
+use super::{Outcome, Progress, World, name, run_as, run_under};
 use crate::exit::UsageError;
 use crate::experiment::Experiment;
 use crate::report::RunName;
@@ -49,12 +50,43 @@ pub fn run(
     progress: &dyn Progress,
     each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    repeat(experiment, given, world, out, each, &|name, experiment, out| {
+        run_as(name, experiment, given, world, out, progress)
+    })
+}
+
+/// As [`run`], of several series that one interrupt ends.
+pub(crate) fn run_until(
+    interrupt: &Interrupt,
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    repeat(experiment, given, world, out, each, &|name, experiment, out| {
+        run_under(interrupt, name, experiment, given, world, out, progress)
+    })
+}
+
+/// Runs what it is given once.
+type Once<'a> = dyn Fn(RunName, &Experiment, &Path) -> anyhow::Result<Outcome> + 'a;
+
+fn repeat(
+    experiment: &Experiment,
+    given: &str,
+    world: World,
+    out: &Path,
+    each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
+    once: &Once<'_>,
+) -> anyhow::Result<()> {
     if experiment.run.repeat == 1 {
-        return each(super::run(experiment, given, world, out, progress)?);
+        return each(once(name(experiment, world), experiment, out)?);
     }
     let run_id = begin(experiment, given, world, out)?;
     for rep in 1..=experiment.run.repeat {
-        let outcome = repetition(&run_id, rep, experiment, given, world, out, progress)?;
+        let outcome = once_more(&run_id, rep, experiment, out, once)?;
         let partial = outcome.run.partial;
         each(outcome)?;
         if partial {
@@ -89,12 +121,23 @@ pub fn repetition(
     series: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    once_more(run_id, rep, experiment, series, &|name, repetition, out| {
+        run_as(name, repetition, given, world, out, progress)
+    })
+}
+
+fn once_more(
+    run_id: &str,
+    rep: u32,
+    experiment: &Experiment,
+    series: &Path,
+    once: &Once<'_>,
+) -> anyhow::Result<Outcome> {
     let mut repetition = experiment.clone();
     repetition.run.repeat = 1;
     repetition.run.seed = seed(experiment, rep);
     let name = RunName { run_id: run_id.to_owned(), rep };
-    run_as(name, &repetition, given, world, &folder_of(series, rep), progress)
-        .with_context(|| format!("repetition {rep}"))
+    once(name, &repetition, &folder_of(series, rep)).with_context(|| format!("repetition {rep}"))
 }
 
 /// The seed of a repetition.

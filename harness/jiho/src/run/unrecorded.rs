@@ -48,6 +48,8 @@ impl EarHeard {
 pub(super) struct Unrecorded {
     ears: Ears,
     heard: Vec<EarHeard>,
+    /// How many detections of each ear have been given, and up to which position.
+    told: Vec<(usize, f64)>,
 }
 
 impl Unrecorded {
@@ -55,18 +57,20 @@ impl Unrecorded {
     pub(super) fn new(family: Family, codes: &[Code]) -> Self {
         // All members of a family without codes sound alike: one is enough.
         let codes = if family.is_coded() { codes } else { &codes[..codes.len().min(1)] };
-        Self { ears: Ears::new(RATE, family, codes), heard: Vec::new() }
+        Self { ears: Ears::new(RATE, family, codes), heard: Vec::new(), told: Vec::new() }
     }
 
     /// Opens an ear and gives its number.
     pub(super) fn open(&mut self, sidecar: Sidecar) -> usize {
+        self.told.push((0, 0.0));
         self.heard.push(EarHeard { sidecar, detections: Vec::new() });
         self.ears.open()
     }
 
     /// Takes the samples that an ear plays from position `first` on. If some before them never came, silence takes their
-    /// place and the description says so.
-    pub(super) fn push(&mut self, ear: usize, first: MediaTime, samples: &[f32]) {
+    /// place and the description says so. Once in a while it gives what has been found since then, and up to which position
+    /// nothing more will be.
+    pub(super) fn push(&mut self, ear: usize, first: MediaTime, samples: &[f32]) -> Option<(Vec<Detection>, f64)> {
         let taken = self.heard[ear].sidecar.samples;
         let gap_samples = u64::try_from(first.0).map_or(0, |first| first.saturating_sub(taken));
         if gap_samples > 0 {
@@ -76,22 +80,33 @@ impl Unrecorded {
             }
         }
         self.listen(ear, samples);
+        let settled = self.ears.settled(ear);
+        let told = &mut self.told[ear];
+        let (found, before) = (self.heard[ear].detections.len(), *told);
+        if found == before.0 && settled - before.1 < RATE.hz() {
+            return None;
+        }
+        *told = (found, settled);
+        Some((self.heard[ear].detections[before.0..].to_vec(), settled))
     }
 
-    /// Ends all ears, and writes what they heard.
+    /// Ends all ears, and writes what they heard. Gives what has not been given yet, by ear, and how long it played.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn write(self, path: &Path) -> anyhow::Result<()> {
+    pub(super) fn write(self, path: &Path) -> anyhow::Result<Vec<(Vec<Detection>, f64)>> {
         let unwritten = || format!("cannot write {}", path.display());
         let mut file = BufWriter::new(File::create(path).with_context(unwritten)?);
-        for (mut heard, rest) in self.heard.into_iter().zip(self.ears.finish()) {
+        let mut last = Vec::new();
+        for ((mut heard, rest), (told, _)) in self.heard.into_iter().zip(self.ears.finish()).zip(self.told) {
             heard.detections.extend(rest.into_iter().filter(Detection::is_credible));
             heard.sidecar.complete = true;
             serde_json::to_writer(&mut file, &heard).with_context(unwritten)?;
             file.write_all(b"\n").with_context(unwritten)?;
+            last.push((heard.detections.split_off(told), heard.sidecar.samples as f64));
         }
-        file.flush().with_context(unwritten)
+        file.flush().with_context(unwritten)?;
+        Ok(last)
     }
 
     fn listen(&mut self, ear: usize, samples: &[f32]) {

@@ -26,8 +26,10 @@ mod sealed;
 #[path = "../support/skip.rs"]
 mod skip;
 mod steered;
+mod sweeps;
 mod time_signal;
 mod topology;
 mod truth;
 mod unrecorded;
+mod watched;
 mod wrong_input;

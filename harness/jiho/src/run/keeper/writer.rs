@@ -25,6 +25,7 @@ use crate::report::seal::Unopened;
 use crate::report::table::Table;
 use crate::run::folder::Folder;
 use crate::run::unrecorded::Unrecorded;
+use crate::run::watch::Feed;
 
 /// Tables are handed to the system when this much of a run has passed since the last time.
 const FLUSH_EVERY: Nanos = Nanos::from_millis(500);
@@ -50,6 +51,8 @@ pub(super) struct Writer {
     unrecorded: Option<Unrecorded>,
     unrecorded_path: PathBuf,
     desks: Vec<Desk>,
+    /// Whoever watches.
+    feed: Option<Feed>,
 }
 
 /// One participant's part of the records.
@@ -102,6 +105,7 @@ impl Writer {
         run: RunName,
         started_unix_ns: i64,
         participants: Vec<Participant>,
+        feed: Option<Feed>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             dir: folder.path().to_owned(),
@@ -120,15 +124,25 @@ impl Writer {
             unrecorded: unrecorded(&participants),
             unrecorded_path: folder.unrecorded(),
             desks: participants.into_iter().map(Desk::new).collect(),
+            feed,
         })
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<Note>) -> anyhow::Result<Kept> {
         let written = self.write_all(inbox);
+        let unrecorded_ears: Vec<(usize, usize)> = (self.desks.iter().enumerate())
+            .filter_map(|(who, desk)| if let Some(Ear::Unrecorded(ear)) = desk.ear { Some((who, ear)) } else { None })
+            .collect();
         let closed = self.close();
         written.and(closed)?;
         if let Some(unrecorded) = self.unrecorded {
-            unrecorded.write(&self.unrecorded_path)?;
+            let mut last = unrecorded.write(&self.unrecorded_path)?;
+            for (who, ear) in unrecorded_ears {
+                let (found, end) = std::mem::take(&mut last[ear]);
+                if let Some(feed) = &self.feed {
+                    feed.detected(who, found, end);
+                }
+            }
         }
         let shut = self.desks.into_iter().filter(|desk| desk.unopened > 0);
         self.kept.unopened = shut
@@ -145,18 +159,29 @@ impl Writer {
     fn write_all(&mut self, inbox: &Receiver<Note>) -> anyhow::Result<()> {
         while let Ok(note) = inbox.recv() {
             match note {
-                Note::Ear(who, first, samples) => match &mut self.desks[who].ear {
-                    Some(Ear::Recorded(file)) => file.write(first, &samples)?,
-                    Some(Ear::Unrecorded(ear)) => {
-                        if let Some(unrecorded) = &mut self.unrecorded {
-                            unrecorded.push(*ear, first, &samples);
-                        }
-                    }
-                    None => {}
-                },
+                Note::Ear(who, first, samples) => self.heard(who, first, samples)?,
                 Note::Event(author, at, event) => self.event(&author, at, event)?,
                 Note::End => break,
             }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, who: usize, first: MediaTime, samples: Vec<f32>) -> anyhow::Result<()> {
+        match (&mut self.desks[who].ear, &mut self.unrecorded) {
+            (Some(Ear::Recorded(file)), _) => {
+                file.write(first, &samples)?;
+                if let Some(feed) = &self.feed {
+                    feed.sound(who, first, samples);
+                }
+            }
+            (Some(Ear::Unrecorded(ear)), Some(unrecorded)) => {
+                let found = unrecorded.push(*ear, first, &samples);
+                if let (Some(feed), Some((found, settled))) = (&self.feed, found) {
+                    feed.detected(who, found, settled);
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -192,6 +217,9 @@ impl Writer {
             self.events.row(&row)?;
             // Few, and no packet may follow for long: between two paths nobody hears anything.
             self.events.flush()?;
+        }
+        if let Some(feed) = &mut self.feed {
+            feed.event(node, at, &event);
         }
         match author {
             Author::Participant(who) => self.of_participant(*who, event)?,
@@ -236,6 +264,9 @@ impl Writer {
                     start_error: desk.who.clock_error,
                     ..Sidecar::new(&desk.who.name, desk.who.role, clock, self.started_unix_ns)
                 };
+                if let Some(feed) = &self.feed {
+                    feed.ear_opened(who, clock);
+                }
                 desk.ear = Some(match &mut self.unrecorded {
                     Some(unrecorded) if desk.who.ear != Keep::Recording => Ear::Unrecorded(unrecorded.open(sidecar)),
                     _ => Ear::Recorded(Box::new(EarFile::open(&self.dir, sidecar)?)),
@@ -318,6 +349,9 @@ impl Writer {
     fn emission(&mut self, who: usize, planned: Emission, sent: RunTime) -> anyhow::Result<()> {
         let Desk { who: Participant { name, programme, clock_error, .. }, mouth, .. } = &self.desks[who];
         let (Some(mouth), Some((code, _))) = (mouth, programme) else { return Ok(()) };
+        if let Some(feed) = &self.feed {
+            feed.sent(who, Emission { beep: planned.beep, at: sent });
+        }
         Ok(self.emissions.row(&EmissionRow {
             run_id: self.run.run_id.clone(),
             rep: self.run.rep,
