@@ -23,7 +23,7 @@ use asked::{Asked, Compared};
 /// Run an experiment, and judge it: by limits, and by comparison with a run that was, with a history, or with another
 /// build.
 ///
-/// What is judged stands in the experiment as [[gate]], or is given here. Over loopback an experiment is repeated 10
+/// What is judged stands in the experiment as [[gate]], or is given here. Over loopback an experiment is repeated 15
 /// times unless it says otherwise, and as often again where that does not settle it; a simulation is exact, and runs
 /// once. A verdict is pass, fail or inconclusive, which is where the interval holds both. All are in gates.csv.
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub(super) struct Args {
     seed: Option<u32>,
     #[command(flatten)]
     relay: RelayArgs,
-    /// Repetitions of a round [default: the experiment's, or 10 over loopback and 1 in simulation if it has none]
+    /// Repetitions of a round [default: the experiment's, or 15 over loopback and 1 in simulation if it has none]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
     /// A limit, such as 'heard_ratio[* -> lena] > 98%'; may be given several times.

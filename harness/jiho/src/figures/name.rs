@@ -86,7 +86,7 @@ impl FromStr for Figure {
         }
         // Without brackets the statistic is the last of the names, or what follows the metric's: p99.9 has a point too.
         let stem = metric.match_indices('.').map(|(dot, _)| dot);
-        let known = stem.filter_map(|dot| Some((metric_of(&metric[..dot])?, &metric[dot + 1..]))).last();
+        let known = stem.filter_map(|dot| Some((metric_of(&metric[..dot])?, &metric[dot + 1..]))).next_back();
         match (known, stat) {
             (Some((known, name)), None) => {
                 let stat = name.parse().map_err(|()| FigureError::Stat { name: name.to_owned() })?;

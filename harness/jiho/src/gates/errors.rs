@@ -171,7 +171,7 @@ mod tests {
         for figure in ["delay.median", "delay.p95"] {
             let tally = counted(figure, Harm::None);
             assert!(tally.fail <= 5, "{figure}: {tally:?}");
-            assert!(tally.pass > 350, "it says so: {figure}: {tally:?}");
+            assert!(tally.pass > 250, "and it says so: {figure}: {tally:?}");
             // Beeps of one run are not independent: whoever takes them for it is wrong again and again.
             assert!(tally.t_of_samples > 25, "{figure}: {tally:?}");
         }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn two_milliseconds_more_are_found() {
         let tally = counted("delay.median", Harm::Shift(2.0));
-        assert!(tally.fail >= 475 && tally.pass <= 2, "{tally:?}");
+        assert!(tally.fail >= 475 && tally.pass <= 5, "{tally:?}");
     }
 
     #[test]

@@ -223,7 +223,10 @@ mod tests {
         }
         let track = history.track("speaker_to_audience.p95", "room", HOST);
         let words = track.changes_in_words(&"speaker_to_audience.p95".parse().unwrap());
-        assert!(words[0].starts_with("speaker_to_audience.p95 at 2026-10-11T03:00:00Z af3e133428: 73.9"), "{words:?}");
+        assert!(
+            words[0].starts_with("speaker_to_audience.p95 at 2026-10-11T03:00:00Z af3e133428: 74.09 ms → 77.023 ms"),
+            "{words:?}"
+        );
         assert_eq!(track.last_level().len(), 20);
     }
 

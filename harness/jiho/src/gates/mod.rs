@@ -24,7 +24,7 @@ pub use measured::Measured;
 
 /// How often a run that is judged is repeated on each side, where nobody says otherwise: enough to find a shift of 2 ms
 /// in a median, or of 5 ms in a 95th percentile, in 95 of 100 cases.
-pub const REPETITIONS: u32 = 10;
+pub const REPETITIONS: u32 = 15;
 
 /// What a run is held against.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,15 +68,15 @@ impl Comparison {
     }
 
     /// By how much a figure has to be worse, in its own unit, to count: by the absolute and by the relative floor, so by
-    /// the greater of both. Usual are 0.5 ms, half a percent of beeps, one thing, or half a beat per minute, and half
-    /// a percent of the value. An exact figure has no other floors than those that were given.
+    /// the greater of both. Usual are 1 ms, half a percent of beeps, one thing, or half a beat per minute, and a
+    /// hundredth of times and counts. An exact figure has no other floors than those that were given.
     pub fn floor(&self, baseline: f64, exact: bool) -> f64 {
         let unit = self.figure.unit();
         let (usual, share) = match unit {
             _ if exact => (0.0, 0.0),
-            Unit::Milliseconds => (0.5, 0.005),
+            Unit::Milliseconds => (1.0, 0.01),
             Unit::Ratio => (0.005, 0.0),
-            Unit::Count => (1.0, 0.005),
+            Unit::Count => (1.0, 0.01),
             Unit::BeatsPerMinute => (0.5, 0.0),
         };
         let rounding = 1e-6 * baseline.abs().max(1.0);

@@ -128,7 +128,7 @@ impl<'a> Rounds<'a> {
             };
             let (here, there) = (series::folder_of(&self.out, rep), series::folder_of(&other.folder, rep));
             let mut turns = [(&other.other, &there, "the other build"), (&other.this, &here, "this build")];
-            if rep % 2 == 0 {
+            if rep.is_multiple_of(2) {
                 turns.reverse();
             }
             for (program, folder, name) in turns {
