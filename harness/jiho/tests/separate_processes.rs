@@ -12,6 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use jiho::report::RunName;
 use jiho::report::run_json::RunJson;
 use jiho::run::folder::Folder;
 use jiho::run::measure::{Findings, Listening, measure};
@@ -26,7 +27,7 @@ use support::{PATIENCE, Process, Room, folder, rows, seconds_of_sound, wait_for_
 
 fn measured(folders: &[Folder]) -> Findings {
     let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };
-    measure(folders, "processes", listening, &|_| {}).unwrap()
+    measure(folders, &RunName::once("processes"), listening, &|_| {}).unwrap()
 }
 
 fn duration_of(folder: &Path, name: &str) -> (Sidecar, Nanos) {
@@ -336,7 +337,7 @@ fn two_folders_of_one_name_cannot_belong_to_one_room() {
     assert!(!rows(&dir.path().join("ana/emissions.csv")).is_empty());
     let twice = [folder(dir.path(), "ana"), folder(dir.path(), "ana")];
     let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };
-    let error = measure(&twice, "twice", listening, &|_| {}).unwrap_err().to_string();
+    let error = measure(&twice, &RunName::once("twice"), listening, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("another folder holds a speaker named ana too"), "{error}");
 }
 
