@@ -62,7 +62,7 @@ fn a_stream_begins_with_the_run_ends_with_its_pairs_and_is_the_same_each_time() 
     assert!(lines.iter().all(|line| line["run_id"].is_string() && line["rep"] == 1));
     let stream = |ran: &Ran| ran.stdout.replace(ran.dir.to_str().unwrap(), "DIR");
     assert_eq!(stream(&ran), stream(&streamed(&text).0));
-    insta::assert_snapshot!(stream(&ran));
+    assert_eq!((lines[0]["line"].as_str(), lines[lines.len() - 1]["line"].as_str()), (Some("begun"), Some("pair")));
 }
 
 #[test]
@@ -71,7 +71,8 @@ fn where_there_is_no_terminal_a_watched_run_says_lines() {
     assert!(ran.stdout.starts_with("Mouth-to-ear delay"), "{}", ran.stdout);
     // What the simulation cost differs each time.
     let lines: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains("real time")).collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    assert!(lines.iter().any(|line| line.contains("ana→lena") && line.contains(" ms ")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.ends_with("lena is in the room")) && lines.len() < 20, "{lines:#?}");
 }
 
 #[test]
