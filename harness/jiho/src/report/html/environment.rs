@@ -31,8 +31,8 @@ pub(super) fn environment(tables: &Tables) -> Markup {
     }
     html! {
         dl.facts { @for (what, value) in facts { div { dt { (what) } dd { (value) } } } }
-        @if let Ok(text) = std::fs::read_to_string(tables.folder().experiment_given()) {
-            details { summary { "The experiment as it was given" } pre tabindex="0" { code { (text) } } }
+        @if let Ok(text) = std::fs::read_to_string(tables.folder().experiment_effective()) {
+            details { summary { "The experiment, with everything filled in" } pre tabindex="0" { code { (text) } } }
         }
     }
 }
