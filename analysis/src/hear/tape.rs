@@ -62,6 +62,6 @@ mod tests {
         }
         let end = tape.end();
         assert_eq!(tape.slice(end - 3..end + 5), &[end - 3, end - 2, end - 1]);
-        assert_eq!(tape.slice(end + 3..end + 5), &[]);
+        assert!(tape.slice(end + 3..end + 5).is_empty());
     }
 }

@@ -93,7 +93,9 @@ fn a_grid_has_a_row_per_point_repetition_and_figure_and_a_folder_per_run() {
     assert_eq!(swept.csv().lines().next(), Some(header));
     let folder = swept.dir.join("points/003-stage=mix-fixed=20ms");
     let given = fs::read_to_string(folder.join("rep-2/experiment.toml")).unwrap();
-    assert!(given.contains("stage = { mix = {} }") && given.contains("playout.fixed = \"20ms\""), "{given}");
+    let given: toml::Table = given.parse().unwrap();
+    assert!(given["stage"].get("mix").is_some() && given["stage"].get("forward").is_none(), "{given}");
+    assert_eq!(given["speaker"][0]["playout"]["fixed"].as_str(), Some("20ms"), "{given}");
     let page = fs::read_to_string(swept.dir.join("sweep.html")).unwrap();
     // Two figures at two settings of the second key.
     assert_eq!((page.matches("<svg").count(), page.matches("<tr>").count()), (4, 1 + 4));
@@ -128,7 +130,8 @@ fn what_the_file_says_is_swept_and_means_nothing_to_a_run() {
     let swept = sweep(&file, &["--discard-runs"]);
     let medians = swept.values("delay.median");
     assert_eq!(medians.len(), 2, "{}", swept.text());
-    assert!((medians[1] - medians[0] - 40.0).abs() < 0.001, "{medians:?}");
+    // Another seed has other instants: what is heard between samples is known to some microseconds.
+    assert!((medians[1] - medians[0] - 40.0).abs() < 0.01, "{medians:?}");
     assert_eq!(crate::room::simulated(&file).code, Some(0));
 }
 

@@ -33,23 +33,24 @@ fn beep(line: &Value) -> Beep {
 
 #[test]
 fn what_is_heard_as_it_plays_is_what_the_recordings_have() {
-    let (ran, lines) = streamed(&experiment("30s", "delay = \"20ms\"\njitter.normal = \"4ms\"\nloss = \"25%\""));
+    let (ran, lines) = streamed(&experiment("30s", "delay = \"20ms\"\njitter.normal = \"4ms\"\nloss = \"50%\""));
     let heard: BTreeMap<Beep, i64> =
         of_kind(&lines, "heard").into_iter().map(|line| (beep(line), line["delay_ns"].as_i64().unwrap())).collect();
     let mut missed: Vec<Beep> = of_kind(&lines, "missed").into_iter().map(beep).collect();
     missed.retain(|beep| !heard.contains_key(beep));
-    missed.sort();
     let rows = ran.delays();
     let key = |row: &crate::room::Delay| (row.speaker.clone(), row.recorder.clone(), u64::from(row.beep));
-    let mut truly_missed: Vec<Beep> = rows.iter().filter(|row| row.delay_ns.is_none()).map(key).collect();
-    truly_missed.sort();
-    assert_eq!(missed, truly_missed);
-    assert!(!missed.is_empty(), "the link loses some beeps altogether");
     assert_eq!(heard.len() + missed.len(), rows.len());
+    let truly_missed = rows.iter().filter(|row| row.delay_ns.is_none()).count();
+    assert!(truly_missed > 0, "the link loses some beeps altogether");
     for row in &rows {
-        if let Some(delay_ns) = row.delay_ns {
-            let live = heard[&key(row)];
-            assert!((live - delay_ns).abs() < 100_000, "{:?}: {live} in place of {delay_ns}", key(row));
+        match (row.delay_ns, heard.get(&key(row))) {
+            (Some(delay_ns), Some(live)) => {
+                assert!((live - delay_ns).abs() < 100_000, "{:?}: {live} in place of {delay_ns}", key(row));
+            }
+            // What is believed only because all its neighbours have the same delay is not yet believed as it plays.
+            (Some(_), None) => assert_eq!(row.status, "weak", "{:?}", key(row)),
+            (None, live) => assert_eq!(live, None, "{:?}", key(row)),
         }
     }
 }

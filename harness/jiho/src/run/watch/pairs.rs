@@ -223,18 +223,7 @@ impl Pair {
         let at = time.clock.time_at(detection.position);
         // After beeps that were missed the delay is likely another: what lies near the old one may do so by chance.
         let within = if detection.is_sure() && !self.missed_since { SURE_WITHIN } else { FAINT_WITHIN };
-        if let Some(delay) = self.delay {
-            let off = |emission: &Emission| (emission.at + delay - at).abs();
-            let own = spoken.numbered().filter(|(_, emission)| off(emission) <= within);
-            if let Some((number, emission)) = own.min_by_key(|(_, emission)| off(emission)) {
-                // What comes again is an echo.
-                if !self.heard.contains(&number) {
-                    self.hear(spoken, number, emission, at, detection.score, tell);
-                }
-                return;
-            }
-        }
-        if detection.is_sure() {
+        if !self.continued(time, spoken, detection, within, tell) && detection.is_sure() {
             self.strays.retain(|stray| at - time.clock.time_at(stray.position) <= LONGEST);
             self.strays.truncate(MOST_STRAYS - 1);
             self.strays.push(*detection);
@@ -268,10 +257,37 @@ impl Pair {
             return;
         }
         let strays = std::mem::take(&mut self.strays);
+        let agreed: BTreeSet<usize> = found.iter().map(|(_, _, stray)| *stray).collect();
         for (number, emission, stray) in found {
             let Detection { position, score, .. } = strays[stray];
             self.hear(spoken, number, emission, time.clock.time_at(position), score, tell);
         }
+        // Others may continue what they have agreed on.
+        for stray in (0..strays.len()).filter(|stray| !agreed.contains(stray)) {
+            if !self.continued(time, spoken, &strays[stray], SURE_WITHIN, tell) {
+                self.strays.push(strays[stray]);
+            }
+        }
+    }
+
+    /// Whether a detection continues the pair's delay, or comes again where something did; then it is heard.
+    fn continued(
+        &mut self,
+        time: &EarTime,
+        spoken: &Spoken,
+        detection: &Detection,
+        within: Nanos,
+        tell: &mut impl FnMut(Told),
+    ) -> bool {
+        let (Some(delay), at) = (self.delay, time.clock.time_at(detection.position)) else { return false };
+        let off = |emission: &Emission| (emission.at + delay - at).abs();
+        let own = spoken.numbered().filter(|(_, emission)| off(emission) <= within);
+        let Some((number, emission)) = own.min_by_key(|(_, emission)| off(emission)) else { return false };
+        // What comes again is an echo.
+        if !self.heard.contains(&number) {
+            self.hear(spoken, number, emission, at, detection.score, tell);
+        }
+        true
     }
 
     fn hear(

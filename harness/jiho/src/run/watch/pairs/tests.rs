@@ -61,9 +61,11 @@ fn told(delays_ms: &[Option<i64>]) -> Vec<News> {
     coming.sort_by(|a, b| a.position.total_cmp(&b.position));
     let mut coming = coming.into_iter().peekable();
     let end = delays_ms.len() as u32;
+    // Sound is sent before it is heard, even where clocks show something else.
+    pairs.sent(ANA, beep(0));
     for number in 0..end + 20 {
-        if number < end {
-            pairs.sent(ANA, beep(number));
+        if number + 1 < end {
+            pairs.sent(ANA, beep(number + 1));
         }
         let settled = f64::from(number + 2) * 48_000.0;
         let found: Vec<Detection> =
