@@ -71,7 +71,7 @@ fn check(ran: &Ran, codec_ns: i64, tally: &mut Tally) {
     for pair in ran.pairs() {
         assert_eq!(pair.expected, BEEPS, "{pair:?}");
     }
-    for Arrival { recorder, speaker, beep, arrival_ns, rank } in ran.arrivals() {
+    for Arrival { recorder, speaker, beep, arrival_ns, rank, .. } in ran.arrivals() {
         let (Some(speaker), Some(beep)) = (speaker, beep) else {
             panic!("a stranger at {recorder}, {arrival_ns} ns");
         };

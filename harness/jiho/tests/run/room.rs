@@ -167,6 +167,7 @@ pub(crate) struct Arrival {
     pub(crate) speaker: Option<String>,
     pub(crate) beep: Option<u32>,
     pub(crate) arrival_ns: i64,
+    pub(crate) score: f64,
     pub(crate) rank: u32,
 }
 
