@@ -75,6 +75,11 @@ impl Left {
             _ => "beyond",
         };
         let sentence = match case {
+            "exact" if kind == Kind::Servers => {
+                "The audience's ears fall into no groups, as servers that are apart from each \
+                                                 other would make them."
+                    .to_owned()
+            }
             "exact" => "Which instants of two speakers sound together is the same at all ears to a fraction of a \
                         millisecond: all hear one mix."
                 .to_owned(),
