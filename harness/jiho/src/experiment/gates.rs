@@ -156,7 +156,8 @@ fn lacks(figure: &Figure, experiment: &Experiment) -> Option<(String, String)> {
     let lacks = |what: &str, mend: &str| Some((format!("there is no `{name}` without {what}"), mend.to_owned()));
     let pilot = Rhythm::from(&experiment.signal).family == Family::Pilot;
     match figure.metric {
-        Metric::Residence if !experiment.run.relay_csv => {
+        // Somebody else's relay may write its table itself.
+        Metric::Residence if !experiment.run.relay_csv && experiment.relay.external.is_none() => {
             return lacks("a table of the relay's packets", "give relay_csv = true in [run]");
         }
         Metric::Gap(..) if !pilot => return lacks("a pilot, which tells of every instant", "give [signal.pilot]"),
@@ -229,6 +230,14 @@ mod tests {
 
     fn parsed(gates: &str) -> Result<Experiment, Invalid> {
         Experiment::parse(&format!("{ROOM}{gates}"), Path::new("room.toml"))
+    }
+
+    #[test]
+    fn somebody_elses_relay_may_have_a_table_of_its_packets() {
+        let theirs = "[relay.external]\ncontrol = \"127.0.0.1:4000\"\ntoken = \"t\"\n";
+        let gate = "[[gate]]\nlimit = \"relay.residence.p99 < 2ms\"\n";
+        assert!(parsed(gate).is_err());
+        assert_eq!(parsed(&format!("{theirs}{gate}")).unwrap().gates.len(), 1);
     }
 
     #[test]
