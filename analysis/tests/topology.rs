@@ -11,6 +11,7 @@ mod room;
 #[path = "../examples/topology_likelihoods/way.rs"]
 mod way;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiho_analysis::arrivals::Role;
@@ -25,6 +26,8 @@ use luck::Luck;
 use room::Room;
 
 const SPEAKERS: [&str; 3] = ["ana", "ben", "chloe"];
+/// Speakers whose packets are looked at.
+const STAGE: [&str; 4] = ["ana", "ben", "chloe", "dan"];
 const LISTENERS: [&str; 4] = ["lena", "mei", "omar", "pia"];
 
 fn at(ms: f64) -> RunTime {
@@ -243,6 +246,7 @@ fn names_mean_nothing() {
             (passage.speaker, passage.recorder) = (other(&passage.speaker), other(&passage.recorder));
         }
         observations.greetings.iter_mut().for_each(|greeting| greeting.client = other(&greeting.client));
+        observations.receivers.iter_mut().for_each(|receiver| *receiver = other(receiver));
         let [before, after] = [&room.observations, &observations].map(|observations| findings(observations, &counts));
         for (before, after) in before.iter().zip(&after) {
             let first = |finding: &Finding| (finding.ranking[0].hypothesis, finding.credible.clone());
@@ -259,11 +263,11 @@ fn counts_are_read_as_they_are_written_and_a_damaged_line_is_pointed_at() {
     assert_eq!(error.line, 2);
 }
 
-/// Three on stage with clocks anywhere, who greet a server, and what their packets take to each other.
-fn passed(took_ms: impl Fn(usize, usize) -> f64) -> Observations {
-    let (up, down, clock) = ([3.0, 9.0, 14.0], [8.0, 2.0, 11.0], [0.0, 4711.0, -2300.0]);
+/// Some on stage with clocks anywhere, who greet a server, and what their packets take to each other.
+fn passed(people: usize, took_ms: impl Fn(usize, usize) -> f64) -> Observations {
+    let (up, down, clock) = ([3.0, 9.0, 14.0, 5.0], [8.0, 2.0, 11.0, 6.0], [0.0, 4711.0, -2300.0, 600.0]);
     let mut observations = Observations::default();
-    for (n, name) in SPEAKERS.iter().enumerate() {
+    for (n, name) in STAGE.iter().take(people).enumerate() {
         observations.ears.push(Ear { name: (*name).to_owned(), role: Role::Speaker });
         let asked = 20.0 * n as f64;
         observations.greetings.push(Greeting {
@@ -272,7 +276,7 @@ fn passed(took_ms: impl Fn(usize, usize) -> f64) -> Observations {
             admitted: at(asked + up[n]),
             joined: at(asked + up[n] + down[n] + clock[n]),
         });
-        for (e, ear) in SPEAKERS.iter().enumerate().filter(|(e, _)| *e != n) {
+        for (e, ear) in STAGE.iter().take(people).enumerate().filter(|(e, _)| *e != n) {
             for second in 0..10 {
                 // The quickest packets meet little, the median ones more; ben's clock drifts by 80 ppm.
                 let drift = |who: usize| if who == 1 { 0.08 * f64::from(second) } else { 0.0 };
@@ -290,15 +294,52 @@ fn passed(took_ms: impl Fn(usize, usize) -> f64) -> Observations {
     observations
 }
 
+/// The case that a kind of evidence is on stage.
+fn on_stage(kind: Kind, observations: &Observations) -> Option<&'static str> {
+    outcomes(observations, Relation::Stage).into_iter().find(|outcome| outcome.kind == kind).map(|outcome| outcome.case)
+}
+
 #[test]
 fn packets_take_the_ways_to_a_server_or_more_or_less_whatever_clocks_show() {
-    let ways = |took_ms: &dyn Fn(usize, usize) -> f64| {
-        let outcomes = outcomes(&passed(took_ms), Relation::Stage);
-        outcomes.into_iter().find(|outcome| outcome.kind == Kind::Ways).map(|outcome| outcome.case)
-    };
+    let ways = |took_ms: &dyn Fn(usize, usize) -> f64| on_stage(Kind::Ways, &passed(3, took_ms));
     assert_eq!(ways(&|_, _| 0.0), Some("alike"));
     let apart = |s: usize, e: usize| (s == 0) != (e == 0);
     assert_eq!(ways(&|s, e| if apart(s, e) { 12.0 } else { 0.0 }), Some("much_longer"));
-    assert_eq!(ways(&|s, e| if apart(s, e) { -12.0 } else { -3.0 }), Some("much_shorter"));
+    assert_eq!(ways(&|s, e| if apart(s, e) { -12.0 } else { -3.0 }), Some("all_shorter_some_far"));
     assert_eq!(ways(&|_, _| 600.0), Some("held"));
+}
+
+#[test]
+fn what_packets_take_adds_up_through_one_server_and_not_past_it_or_between_servers() {
+    let tetrads = |took_ms: &dyn Fn(usize, usize) -> f64| on_stage(Kind::Tetrads, &passed(4, took_ms));
+    assert_eq!(tetrads(&|_, _| 0.0), Some("nothing"));
+    // A speaker's and an ear's share of their own, as a late greeting would be.
+    assert_eq!(tetrads(&|s, e| 7.0 * s as f64 + 3.0 * e as f64), Some("nothing"));
+    // Each pair's way is as long as they are apart on a ring.
+    assert_eq!(tetrads(&|s, e| if (s + 2) % 4 == e { 20.0 } else { 0.0 }), Some("beyond"));
+    // Two at each of two servers.
+    let servers = tetrads(&|s, e| if s / 2 == e / 2 { 0.0 } else { 40.0 });
+    assert!(matches!(servers, Some("nothing_but_some" | "beyond")), "{servers:?}");
+    assert_eq!(
+        on_stage(Kind::Tetrads, &passed(3, |_, _| 0.0)),
+        None,
+        "three hear each other, and no two of them a third two"
+    );
+}
+
+#[test]
+fn whose_packets_come_with_their_mouths_numbers_were_mixed_by_nobody() {
+    let counts = Counts::standard().unwrap();
+    let says = |observations: &Observations| {
+        let found = findings(observations, &counts);
+        let stage = found.into_iter().find(|finding| finding.tier == Relation::Stage)?;
+        let numbers = stage.evidence.into_iter().find(|evidence| evidence.kind == Kind::Numbers)?;
+        Some((numbers.of(Hypothesis::Mix) - numbers.of(Hypothesis::Forward)).total_cmp(&0.0))
+    };
+    let mut room = rooms().find(|room| room.stage == Hypothesis::Forward).unwrap().observations;
+    assert_eq!(says(&room), Some(Ordering::Less));
+    room.passages.clear();
+    assert_eq!(says(&room), Some(Ordering::Greater), "clients of our own saw nothing but other numbers");
+    room.receivers.clear();
+    assert_eq!(says(&room), None, "nobody noted packets");
 }

@@ -16,6 +16,10 @@ use crate::luck::Luck;
 use crate::way::Way;
 
 const FRAME: f64 = 20.0;
+/// What flows to or from a server as one.
+const SERVER: usize = usize::MAX;
+/// What a client asks, and what it is answered.
+const GREETING: usize = usize::MAX - 1;
 /// A mixer waits so long for the last speaker's packet of a round, in ms.
 const DEADLINE: f64 = 20.0;
 
@@ -84,13 +88,23 @@ impl Room {
         let calm = quiet && still || luck.chance(0.05);
         let cascade = stage == Hypothesis::Cascade || audience == Hypothesis::Cascade;
         let edges = if cascade { 2 + luck.one_of(2) } else { 1 };
-        let wide = luck.log_between(5.0, 80.0);
-        let place = |luck: &mut Luck| (luck.between(0.0, wide), luck.between(0.0, wide));
-        let relays: Vec<(f64, f64)> = (0..edges).map(|_| place(&mut luck)).collect();
-        let geographic = luck.chance(0.7);
+        let wide = luck.log_between(3.0, 60.0);
+        // So far from the middle at most: one server is rather near it, several are anywhere.
+        let within = |luck: &mut Luck, share: f64| {
+            let half = share * wide / 2.0;
+            (luck.between(-half, half), luck.between(-half, half))
+        };
+        let place = |luck: &mut Luck| within(luck, 1.0);
+        let relay = |luck: &mut Luck| within(luck, if edges > 1 { 1.0 } else { 0.3 });
+        let relays: Vec<(f64, f64)> = (0..edges).map(|_| relay(&mut luck)).collect();
+        let geographic = luck.chance(0.9);
         let trunks = (1..edges)
             .map(|n| {
-                let apart = if geographic { distance(relays[0], relays[n]) } else { luck.log_between(5.0, 100.0) };
+                let apart = if geographic {
+                    distance(relays[0], relays[n]) + luck.between(1.0, 8.0)
+                } else {
+                    luck.log_between(5.0, 100.0)
+                };
                 Way::random(&mut luck, apart, quiet, calm)
             })
             .collect();
@@ -103,20 +117,22 @@ impl Room {
                 let on_stage = n < speakers;
                 let edge = if on_stage && stage != Hypothesis::Cascade { 0 } else { luck.one_of(edges) };
                 let near = plan.relays[edge];
-                let place = if cascade && luck.chance(0.8) {
+                let place = if cascade && luck.chance(0.4) {
                     (near.0 + luck.between(-3.0, 3.0), near.1 + luck.between(-3.0, 3.0))
                 } else {
                     place(&mut luck)
                 };
-                let access = if geographic { luck.log_between(1.0, 15.0) } else { luck.log_between(5.0, 80.0) };
+                let access =
+                    |luck: &mut Luck| if geographic { luck.between(1.0, 25.0) } else { luck.log_between(5.0, 80.0) };
+                let [up, down] = [access(&mut luck), access(&mut luck)];
                 let ppm = |luck: &mut Luck| if clocks { 1e-4 * luck.between(-1.0, 1.0) } else { 0.0 };
                 Person {
                     name: if on_stage { format!("s{n}") } else { format!("l{n}") },
                     role: if on_stage { Role::Speaker } else { Role::Listener },
                     edge,
                     place,
-                    up: Way::random(&mut luck, access, quiet, calm),
-                    down: Way::random(&mut luck, access, quiet, calm),
+                    up: Way::random(&mut luck, up, quiet, calm),
+                    down: Way::random(&mut luck, down, quiet, calm),
                     playout: Playout::random(&mut luck),
                     offset: if clocks { luck.between(-5_000.0, 5_000.0) } else { 0.0 },
                     drift: ppm(&mut luck),
@@ -170,15 +186,18 @@ impl Plan {
 
     fn observe(mut self, mut people: Vec<Person>, frames: usize, luck: &mut Luck) -> Observations {
         let mut observations = Observations::default();
-        for person in &people {
+        for person in &mut people {
             observations.ears.push(Ear { name: person.name.clone(), role: person.role });
-            let way = person.up.delay + self.between(person.place, self.relays[person.edge]);
-            let (asked, back) = (luck.between(0.0, 100.0), person.down.delay - person.up.delay);
+            observations.receivers.push(person.name.clone());
+            let between = self.between(person.place, self.relays[person.edge]);
+            let asked = luck.between(0.0, 100.0);
+            let admitted = asked + between + person.up.take(GREETING, luck);
+            let joined = admitted + between + person.down.take(GREETING, luck);
             observations.greetings.push(Greeting {
                 client: person.name.clone(),
                 asked: run_time(person.clock(asked)),
-                admitted: run_time(asked + way),
-                joined: run_time(person.clock(asked + 2.0 * way + back)),
+                admitted: run_time(admitted),
+                joined: run_time(person.clock(joined)),
             });
         }
         let fates = self.carry(&mut people, frames, luck);
@@ -201,11 +220,11 @@ impl Plan {
                 let through_server = [true, false].iter().any(|stage| self.serves(*stage) != Hypothesis::Mesh);
                 let first = through_server.then(|| {
                     let to_server = self.between(place, self.relays[edge]);
-                    Some(sent + to_server + people[speaker].up.pass(luck)?)
+                    Some(sent + to_server + people[speaker].up.pass(SERVER, luck)?)
                 });
                 if let Some(first) = first {
                     for server in 0..self.relays.len() {
-                        let there = self.trunk(edge, server, first, luck);
+                        let there = self.trunk((edge, server), speaker, first, luck);
                         at_servers.entry((server, speaker)).or_default().push(there);
                     }
                 }
@@ -214,8 +233,8 @@ impl Plan {
                     let arrival = match self.serves(on_stage) {
                         Hypothesis::Mesh => {
                             let way = self.between(place, people[ear].place);
-                            let up = people[speaker].up.pass(luck);
-                            up.and_then(|up| Some(sent + up + way + people[ear].down.pass(luck)?))
+                            let up = people[speaker].up.pass(ear, luck);
+                            up.and_then(|up| Some(sent + up + way + people[ear].down.pass(speaker, luck)?))
                         }
                         Hypothesis::Mix | Hypothesis::DelayedMix => continue,
                         served => {
@@ -223,7 +242,7 @@ impl Plan {
                             let way = self.between(self.relays[server], people[ear].place);
                             let hold = if served == Hypothesis::DelayedForward { self.hold } else { 0.0 };
                             let there = at_servers[&(server, speaker)][frame];
-                            there.and_then(|there| Some(there + hold + way + people[ear].down.pass(luck)?))
+                            there.and_then(|there| Some(there + hold + way + people[ear].down.pass(speaker, luck)?))
                         }
                     };
                     fates.streams.entry((ear, speaker)).or_default().push(arrival);
@@ -239,11 +258,11 @@ impl Plan {
     }
 
     /// From one server to another: by the first one, to which all trunks lead.
-    fn trunk(&mut self, from: usize, to: usize, at: Option<f64>, luck: &mut Luck) -> Option<f64> {
+    fn trunk(&mut self, (from, to): (usize, usize), flow: usize, at: Option<f64>, luck: &mut Luck) -> Option<f64> {
         let mut at = at?;
         if from != to {
             for server in [from, to].into_iter().filter(|server| *server != 0) {
-                at += self.trunks[server - 1].pass(luck)?;
+                at += self.trunks[server - 1].pass(flow, luck)?;
             }
         }
         Some(at)
@@ -295,7 +314,7 @@ impl Plan {
             for ear in ears.filter(|ear| people[*ear].edge == server).collect::<Vec<_>>() {
                 let way = hold + self.between(self.relays[server], people[ear].place);
                 let down = &mut people[ear].down;
-                let arrivals = released.iter().map(|at| Some((*at)? + way + down.pass(luck)?)).collect();
+                let arrivals = released.iter().map(|at| Some((*at)? + way + down.pass(SERVER, luck)?)).collect();
                 fates.mixes.insert(ear, arrivals);
             }
         }

@@ -11,11 +11,14 @@ pub mod drops;
 mod frames;
 mod holes;
 mod likelihoods;
+mod numbers;
 mod outcome;
 mod ranking;
+mod routes;
 mod sealed;
 mod series;
 mod skew;
+mod tetrads;
 mod wander;
 mod ways;
 
@@ -41,6 +44,8 @@ pub struct Observations {
     pub holes: Vec<Hole>,
     /// What our own clients' packets took, of each pair in order of time, where a server passes them on as they are.
     pub passages: Vec<Passage>,
+    /// Ears to whose own clients packets came, that know the numbers under which others of our clients sent theirs.
+    pub receivers: Vec<String>,
     /// How clients came in, one each.
     pub greetings: Vec<Greeting>,
     /// Packets that our own clients dropped on purpose.
@@ -198,6 +203,10 @@ pub enum Kind {
     Classes,
     /// Whether packets take the ways to a server, shorter ones, or longer ones.
     Ways,
+    /// Whether what packets take is the sum of a speaker's and an ear's share.
+    Tetrads,
+    /// Whether packets came with the numbers that their mouths gave them.
+    Numbers,
     /// That what was heard had been sealed end to end.
     Sealed,
     /// Who misses what our own client dropped.
@@ -206,7 +215,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Frames,
         Self::Additive,
         Self::Servers,
@@ -216,6 +225,8 @@ impl Kind {
         Self::Skew,
         Self::Classes,
         Self::Ways,
+        Self::Tetrads,
+        Self::Numbers,
         Self::Sealed,
         Self::Drops,
     ];
@@ -232,6 +243,8 @@ impl Kind {
             Self::Skew => "skew",
             Self::Classes => "classes",
             Self::Ways => "ways",
+            Self::Tetrads => "tetrads",
+            Self::Numbers => "numbers",
             Self::Sealed => "sealed",
             Self::Drops => "drops",
         }
@@ -250,6 +263,8 @@ impl Kind {
             Self::HolesOfSpeaker => "the holes of each speaker",
             Self::Skew => "how voices move against each other",
             Self::Ways => "what packets take",
+            Self::Tetrads => "how packets' ways add up",
+            Self::Numbers => "the packets' own numbers",
             Self::Classes => "what is added for the audience",
             Self::Sealed => "the end-to-end encryption",
             Self::Drops => "the drop probe",

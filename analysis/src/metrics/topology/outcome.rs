@@ -2,7 +2,7 @@
 //! is counted over simulated rooms.
 
 use super::series::Room;
-use super::{Kind, Observations, additive, classes, frames, holes, skew, wander, ways};
+use super::{Kind, Observations, additive, classes, frames, holes, skew, tetrads, wander, ways};
 use crate::metrics::Relation;
 
 /// What one kind of observation came to.
@@ -22,7 +22,10 @@ pub struct Outcome {
 
 /// All outcomes that there are for a tier. A kind that had nothing to observe has none.
 pub fn outcomes(observations: &Observations, tier: Relation) -> Vec<Outcome> {
-    let room = Room::new(observations);
+    of_room(&Room::new(observations), tier)
+}
+
+pub(super) fn of_room(room: &Room<'_>, tier: Relation) -> Vec<Outcome> {
     let looks = [
         frames::look,
         additive::look,
@@ -33,8 +36,9 @@ pub fn outcomes(observations: &Observations, tier: Relation) -> Vec<Outcome> {
         holes::of_speaker,
         classes::look,
         ways::look,
+        tetrads::look,
     ];
-    looks.iter().filter_map(|look| look(&room, tier)).collect()
+    looks.iter().filter_map(|look| look(room, tier)).collect()
 }
 
 /// Few, some or many: how much an outcome rests on.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::likelihoods::Counts;
-use super::outcome::outcomes;
+use super::outcome;
 use super::series::Room;
-use super::{Evidence, Finding, Hypothesis, Kind, Observations, Ranked, drops, sealed};
+use super::{Evidence, Finding, Hypothesis, Kind, Observations, Ranked, drops, numbers, sealed};
 use crate::metrics::Relation;
 
 /// Logarithm of the odds from which on it is said that it was one of some hypotheses and none of the others: three
@@ -25,8 +25,9 @@ pub fn findings(observations: &Observations, counts: &Counts) -> Vec<Finding> {
         .into_iter()
         .filter(|tier| room.ears(*tier).next().is_some())
         .map(|tier| {
-            let counted = outcomes(observations, tier);
+            let counted = outcome::of_room(&room, tier);
             let mut evidence: Vec<Evidence> = counted.iter().map(|outcome| counts.evidence(outcome)).collect();
+            evidence.extend(numbers::look(&room, tier));
             evidence.extend(sealed::look(&room, tier));
             evidence.extend(drops::look(observations, tier));
             Finding::of(tier, evidence)

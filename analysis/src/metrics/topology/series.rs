@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::routes::{Route, routes};
 use super::{Hole, Observations, Sighting};
 use crate::arrivals::Role;
 use crate::metrics::Relation;
@@ -12,6 +13,8 @@ use crate::stats;
 #[derive(Debug)]
 pub(super) struct Room<'o> {
     pub(super) observations: &'o Observations,
+    /// What packets took, of all pairs.
+    pub(super) routes: Vec<Route<'o>>,
     ears: BTreeMap<&'o str, Heard<'o>>,
 }
 
@@ -37,8 +40,7 @@ const STILL_MS: f64 = 0.5;
 
 impl<'o> Room<'o> {
     pub(super) fn new(observations: &'o Observations) -> Self {
-        let tier = |role| if role == Role::Speaker { Relation::Stage } else { Relation::Audience };
-        let heard = |role| Heard { tier: tier(role), series: BTreeMap::new(), holes: Vec::new() };
+        let heard = |role| Heard { tier: tier_of(role), series: BTreeMap::new(), holes: Vec::new() };
         let mut ears: BTreeMap<&str, Heard<'_>> =
             observations.ears.iter().map(|ear| (ear.name.as_str(), heard(ear.role))).collect();
         for sighting in observations.sightings.iter().filter(|sighting| sighting.speaker != sighting.recorder) {
@@ -60,7 +62,7 @@ impl<'o> Room<'o> {
         for tier in [Relation::Stage, Relation::Audience] {
             thin_out(&mut ears, tier);
         }
-        Self { observations, ears }
+        Self { observations, routes: routes(observations), ears }
     }
 
     /// The ears of a tier that heard anybody, by name.
@@ -68,6 +70,11 @@ impl<'o> Room<'o> {
         let of_tier = move |(_, heard): &(&&'o str, &Heard<'o>)| heard.tier == tier && !heard.series.is_empty();
         self.ears.iter().filter(of_tier).map(|(name, heard)| (*name, heard))
     }
+}
+
+/// In which tier an ear is.
+pub(super) fn tier_of(role: Role) -> Relation {
+    if role == Role::Speaker { Relation::Stage } else { Relation::Audience }
 }
 
 /// Leaves a crowd's tier as many ears as are enough, from all over it.

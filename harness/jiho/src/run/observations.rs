@@ -50,6 +50,7 @@ pub fn read(folders: &[Folder]) -> anyhow::Result<Observations> {
     Ok(Observations {
         sightings: sightings(&emissions, &delays),
         passages: packets.passages(),
+        receivers: packets.receivers(),
         holes: breaks.iter().filter_map(hole).collect(),
         greetings: ears.iter().filter_map(|ear| greeting(&ear.name, &events)).collect(),
         ears,

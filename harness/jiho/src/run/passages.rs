@@ -3,7 +3,7 @@
 //! Packets are known by SSRC and sequence number, as their mouth sent them: what a server sends anew under other
 //! numbers, as a mixer does, is not among them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiho_analysis::metrics::topology::Passage;
 use jiho_analysis::stats;
@@ -37,6 +37,13 @@ impl Packets {
                 Tap::Received => self.received.push((row.endpoint.clone(), number, at)),
             }
         }
+    }
+
+    /// To whom packets came while somebody else noted what was sent.
+    pub(super) fn receivers(&self) -> Vec<String> {
+        let mouths: BTreeSet<&str> = self.sent.values().flatten().map(|(speaker, _)| speaker.as_str()).collect();
+        let ears: BTreeSet<&String> = self.received.iter().map(|(recorder, _, _)| recorder).collect();
+        ears.into_iter().filter(|ear| mouths.iter().any(|mouth| mouth != ear)).cloned().collect()
     }
 
     /// By speaker and recorder, in order of time.
