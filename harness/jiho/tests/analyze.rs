@@ -72,28 +72,79 @@ fn delays_made_by_sox_and_ffmpeg_are_found_within_a_tenth_of_a_millisecond() {
     assert!(checked >= 8, "only {checked} files were made");
 }
 
-#[test]
-fn two_voices_at_one_ear_are_told_apart_and_compared_without_any_clock() {
-    if !has("sox") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    render(folder.path(), "2", "ana.wav");
-    render(folder.path(), "9", "ben.wav");
-    // Ben comes 1001 samples of 48 kHz later, 20.854 ms: sox pads before it resamples.
+/// Ben comes 1001 samples of 48 kHz later than ana, 20.854 ms: sox pads before it resamples.
+const BEHIND_MS: f64 = 1001.0 / 48.0;
+
+/// Two voices in `ear.wav`, at 44.1 kHz.
+fn two_voices(folder: &Path) {
+    render(folder, "2", "ana.wav");
+    render(folder, "9", "ben.wav");
     let commands = [
         "sox ana.wav -r 44100 a.wav",
         "sox ben.wav -r 44100 b.wav pad 1001s",
         "sox -m -v 0.5 a.wav -v 0.4 b.wav ear.wav",
     ];
     for command in commands {
-        assert!(Command::new("sh").args(["-c", command]).current_dir(folder.path()).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", command]).current_dir(folder).status().unwrap().success());
     }
-    let found = differences(folder.path(), &["ear.wav"]);
-    let [difference] = &found[..] else { panic!("{found:?}") };
+}
+
+/// By how much ben comes later in a recording of both, in ms, and how many beeps of both are in it.
+fn behind(folder: &Path, recording: &str) -> (f64, u64) {
+    let found = differences(folder, &[recording]);
+    let [difference] = &found[..] else { panic!("{recording}: {found:?}") };
     assert_eq!((&difference["from_code"], &difference["to_code"]), (&2.into(), &9.into()));
-    let error_ms = difference["median_ms"].as_f64().unwrap() - 1001.0 / 48.0;
-    assert!(error_ms.abs() < 0.02, "off by {error_ms} ms");
+    (difference["median_ms"].as_f64().unwrap(), difference["heard"].as_u64().unwrap())
+}
+
+#[test]
+fn two_voices_at_one_ear_are_told_apart_and_compared_without_any_clock() {
+    if !has("sox") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    two_voices(folder.path());
+    let (behind_ms, _) = behind(folder.path(), "ear.wav");
+    assert!((behind_ms - BEHIND_MS).abs() < 0.02, "{behind_ms} ms");
+}
+
+#[test]
+fn what_phones_and_browsers_record_is_read_as_it_is() {
+    if !has("ffmpeg") || !has("sox") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    two_voices(folder.path());
+    let recordings = [
+        ("flac.flac", "-c:a flac"),
+        ("voice.opus", "-c:a libopus -b:a 32k"),
+        ("message.ogg", "-c:a libopus -b:a 24k -ac 1"),
+        ("vorbis.ogg", "-c:a libvorbis"),
+        ("browser.webm", "-c:a libopus -b:a 48k"),
+        ("memo.m4a", "-c:a aac -b:a 96k"),
+        ("lossless.m4a", "-c:a alac"),
+        ("raw.aac", "-c:a aac -b:a 64k"),
+        ("recorder.mp3", "-c:a libmp3lame -b:a 96k"),
+        ("without-tag.mp3", "-c:a libmp3lame -b:a 64k -id3v2_version 0 -write_xing 0"),
+        ("old.aiff", "-c:a pcm_s16be"),
+        ("old.caf", "-c:a pcm_s16le"),
+    ];
+    for (name, coded) in recordings {
+        let arguments = format!("-v error -i ear.wav {coded} {name}");
+        let made = Command::new("ffmpeg").args(arguments.split(' ')).current_dir(folder.path()).status().unwrap();
+        assert!(made.success(), "{name}");
+        let (behind_ms, heard) = behind(folder.path(), name);
+        assert_eq!(heard, 12, "{name}");
+        assert!((behind_ms - BEHIND_MS).abs() < 0.1, "{name}: {behind_ms} ms");
+    }
+    // What was cut off is read as far as it goes; what is missing in the middle is silence, and what follows keeps its place.
+    let whole = std::fs::read(folder.path().join("voice.opus")).unwrap();
+    std::fs::write(folder.path().join("cut.opus"), &whole[..whole.len() * 2 / 3]).unwrap();
+    let (behind_ms, heard) = behind(folder.path(), "cut.opus");
+    assert!((6..=8).contains(&heard) && (behind_ms - BEHIND_MS).abs() < 0.1, "{heard} beeps, {behind_ms} ms");
+    std::fs::write(folder.path().join("damaged.m4a"), b"\0\0\0\x18ftypM4A and then nothing").unwrap();
+    let (code, _, error) = said(&jiho(&["analyze", "damaged.m4a"], folder.path()));
+    assert!(code == 2 && error.contains("damaged.m4a: ") && error.contains("ffmpeg -i"), "{error}");
 }
 
 #[test]

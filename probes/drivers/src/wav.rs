@@ -3,6 +3,7 @@
 //! Writing is hound's. Reading is our own, because recordings of crashed recorders and of pipes carry lengths that
 //! hound takes at their word, and because an error should name the file and the command that mends it.
 
+mod decode;
 mod growing;
 mod header;
 mod reader;

@@ -18,7 +18,7 @@ use crate::experiment::parse_duration;
 
 /// Align two recordings of the same sound, whatever it is: say how much later B is than A, between samples.
 ///
-/// WAV files, 8 to 32 bits or float; rates, lengths and levels may differ, and offsets be minutes. Neither needs one of
+/// Recordings in any format that `analyze` reads; rates, lengths and levels may differ, and offsets be minutes. Neither needs one of
 /// our time signals. All lags that are plausible are given with comparable scores, and it is said where two are nearly
 /// as plausible: an echo, or a sound that repeats itself. Drift between the two clocks is given in ppm, unless it would
 /// be noise.
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-/// One channel of a WAV file.
+/// One channel of a recording.
 struct Channel {
     path: PathBuf,
     /// From 1.

@@ -39,7 +39,7 @@ use crate::tracking::track_file;
 
 Exit codes: 0 tracked · 4 no pilot was found")]
 pub(super) struct Args {
-    /// WAV files, all channels of each.
+    /// Recordings in any format that `analyze` reads, all channels of each.
     #[arg(required = true, value_name = "RECORDING")]
     recordings: Vec<PathBuf>,
     /// The codes to look for, such as 0,1 or 0-7. Each that does not sound costs as much time as several that do.

@@ -245,18 +245,25 @@ fn name_of(tag: u16) -> String {
 
 /// What a file that is no WAV may be, by its first bytes.
 fn looks_like(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 9] = [
+    const KINDS: [(&[u8], &str); 10] = [
         (b"OggS", "an Ogg file"),
         (b"fLaC", "a FLAC file"),
         (b"ID3", "an MP3 file"),
-        (b"\xFF\xFB", "an MP3 file"),
         (b"FORM", "an AIFF file"),
         (b"caff", "a CAF file"),
         (b"riff", "a Wave64 file"),
         (b"RIFX", "a big-endian WAV file"),
+        (b"#!AMR", "an AMR file"),
         (b"\x1A\x45\xDF\xA3", "a Matroska or WebM file"),
+        (b"\x30\x26\xB2\x75", "a WMA file"),
     ];
-    KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
+    match start {
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("an MP4 or M4A file"),
+        // ISO/IEC 13818-3, 2.4.1.3: eleven bits of synchronisation, then the version and the layer, which AAC has none of.
+        [0xFF, second, ..] if second & 0xF6 == 0xF0 => Some("an AAC file"),
+        [0xFF, second, ..] if second & 0xE6 != 0xE0 && second & 0xE0 == 0xE0 => Some("an MP3 file"),
+        _ => KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name),
+    }
 }
 
 fn read_all(source: &mut impl Read, buffer: &mut [u8]) -> Result<(), ReadFault> {

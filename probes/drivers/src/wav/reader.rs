@@ -1,4 +1,4 @@
-//! Reading anybody's WAV: integers of 8, 16, 24 and 32 bits, floats of 32, at 8 to 384 kHz, up to 64 channels; from
+//! Reading anybody's recordings: WAV with integers of 8, 16, 24 and 32 bits, floats of 32, at 8 to 384 kHz, up to 64 channels; from
 //! files, and from what is still coming.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiho_analysis::units::Rate;
 
+use super::decode::decode;
 use super::header::{Encoding, Header, Length, Truncated};
 
 /// Sampling rates that are read, in Hz: below them the time signals do not fit into the band.
@@ -42,6 +43,12 @@ pub enum ReadFault {
         /// What it seems to be.
         looks_like: Option<&'static str>,
     },
+    /// It is of a kind that is read, but cannot be decoded.
+    #[error("cannot be decoded: {why}")]
+    NotDecoded {
+        /// As the decoder says.
+        why: String,
+    },
     /// It ends before its first sample.
     #[error("ends within its header")]
     HeaderCutOff,
@@ -71,7 +78,7 @@ impl fmt::Display for ReadError {
         write!(f, "{path}: {}", self.fault)?;
         match self.fault {
             ReadFault::Io(_) => Ok(()),
-            ReadFault::NotWav { .. } | ReadFault::Unsupported { .. } => {
+            ReadFault::NotWav { .. } | ReadFault::NotDecoded { .. } | ReadFault::Unsupported { .. } => {
                 write!(
                     f,
                     "; convert it with: ffmpeg -i '{path}' -c:a pcm_s24le '{}'",
@@ -149,10 +156,17 @@ pub struct Reader<R> {
 }
 
 impl Reader<BufReader<File>> {
-    /// Opens a file.
+    /// Opens a file. One that is no WAV is decoded first, which takes as much room in the folder for temporary files
+    /// as it has samples.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path).map_err(|error| ReadError { path: path.to_owned(), fault: error.into() })?;
-        Self::new(BufReader::new(file), path)
+        let failed = |fault| ReadError { path: path.to_owned(), fault };
+        let file = File::open(path).map_err(|error| failed(error.into()))?;
+        match Self::new(BufReader::new(file), path) {
+            Err(ReadError { fault: ReadFault::NotWav { looks_like: Some(_) }, .. }) => {
+                Self::new(decode(path).map_err(failed)?, path)
+            }
+            opened => opened,
+        }
     }
 }
 

@@ -162,7 +162,7 @@ fn what_is_no_sound_is_refused_by_name_and_mend() {
         (b"RIF", "is not a WAV file; convert it with: ffmpeg -i '"),
         (b"RIFF\0\0", "ends within its header"),
         (b"# A page of text", "is not a WAV file"),
-        (b"OggS\0\x02abcdefgh", "looks like an Ogg file"),
+        (b"OggS\0\x02abcdefgh", "cannot be "),
         (b"RIFF\x10\0\0\0AVI LIST", "is not a WAV file"),
         (&assembled(36, &format(1, 1, 8_000, 2), 0, &[]), "holds no samples"),
         (&assembled(48, &format(3, 1, 8_000, 8), 8, &[0; 8]), "holds 64-bit float samples"),

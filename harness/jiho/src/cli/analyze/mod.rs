@@ -13,13 +13,13 @@ use super::{Format, signal};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::parse_duration;
 
-/// Find time signals in recordings: in folders of runs, or in anybody's WAV files.
+/// Find time signals in recordings: in folders of runs, or in anybody's recordings.
 ///
 /// Folders: everybody's beeps are found in everybody's recordings, again or for the first time; several folders are
 /// parts of one room (`jiho speak`, `jiho hear`) and are put on one time line by their wall clocks.
 ///
-/// WAV files (8 to 32 bits or float, 8 to 384 kHz, up to 64 channels): which codes are in them, when, how
-/// clearly; and how much later each is than the same code in the first file (or the one of --against), and than the
+/// Recordings (WAV of 8 to 32 bits or float, FLAC, MP3, M4A, AAC, Opus and Vorbis in Ogg or WebM, AIFF, CAF; 8 to 384 kHz, up
+/// to 64 channels): which codes are in them, when, how clearly; and how much later each is than the same code in the first file (or the one of --against), and than the
 /// first code in the same channel. Files are held to have begun at one instant; a difference within one file needs no
 /// such faith.
 ///
@@ -29,13 +29,13 @@ use crate::experiment::parse_duration;
 #[command(after_help = "Examples:
   jiho analyze runs/first-20260101T120000Z
   jiho analyze runs/ana-* runs/lena-*
-  jiho analyze phone.wav laptop.wav
+  jiho analyze phone.m4a laptop.wav
   jiho analyze room.wav --against ana.wav --codes 0,1 --out found
   jiho analyze runs/lena-20260101T120000Z/ear-lena.wav --follow
   arecord -f S16_LE -r 48000 | jiho analyze - --codes 0-3")]
 pub(super) struct Args {
-    /// Folders of runs, or WAV files; - for one that comes through standard input.
-    #[arg(required = true, value_name = "FOLDER|WAV|-")]
+    /// Folders of runs, or recordings; - for one that comes through standard input.
+    #[arg(required = true, value_name = "FOLDER|RECORDING|-")]
     paths: Vec<PathBuf>,
     /// For one WAV file that is still being recorded: go on to its end, which is where its sidecar says that it is
     /// complete, where nothing more has come for the time of --patience, or Ctrl-C.
@@ -44,16 +44,16 @@ pub(super) struct Args {
     /// For --follow: how long a file may stay as it is before it is held to be complete.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_patience)]
     patience: Duration,
-    /// For WAV files: the one that the others are compared with [default: the first]
-    #[arg(long, value_name = "WAV")]
+    /// For recordings: the one that the others are compared with [default: the first]
+    #[arg(long, value_name = "RECORDING")]
     against: Option<PathBuf>,
-    /// For WAV files: the codes to look for, such as 0,1 or 0-7.
+    /// For recordings: the codes to look for, such as 0,1 or 0-7.
     #[arg(long, default_value = "all")]
     codes: Codes,
-    /// For WAV files: the family of time signals to look for.
+    /// For recordings: the family of time signals to look for.
     #[arg(long, value_enum, default_value_t)]
     family: signal::Family,
-    /// For WAV files: also write arrivals.csv and differences.csv into this folder, which is made. Tables of runs are
+    /// For recordings: also write arrivals.csv and differences.csv into this folder, which is made. Tables of runs are
     /// written into their own folder, the first one named.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match folders {
         0 => files::analyze(args),
         n if n == args.paths.len() => folders::analyze(args),
-        _ => Err(UsageError::say("give either folders of runs or WAV files, not both at once").into()),
+        _ => Err(UsageError::say("give either folders of runs or recordings, not both at once").into()),
     }
 }
 
