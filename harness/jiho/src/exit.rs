@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::experiment::ExperimentError;
 
 /// What the process tells its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Exit {
@@ -33,6 +33,24 @@ impl Exit {
     pub fn of(error: &anyhow::Error) -> Self {
         let theirs = error.chain().any(|cause| cause.is::<UsageError>() || cause.is::<ExperimentError>());
         if theirs { Self::Invalid } else { Self::Failed }
+    }
+
+    /// The exit code of several together: the one that calls loudest for somebody to look. What failed is not hidden by
+    /// what could not be told. Of none it is [`Exit::Done`].
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().max_by_key(|exit| exit.severity()).unwrap_or(Self::Done)
+    }
+
+    /// The codes themselves are in no order.
+    const fn severity(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Inconclusive => 1,
+            Self::Nothing => 2,
+            Self::GateFailed => 3,
+            Self::Invalid => 4,
+            Self::Failed => 5,
+        }
     }
 }
 
@@ -70,6 +88,19 @@ mod tests {
             Err::<(), _>(UsageError::say("no such channel")).context("take.wav").context("analysing").unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Invalid);
         assert_eq!(format!("{error:#}"), "analysing: take.wav: no such channel");
+    }
+
+    #[test]
+    fn of_several_a_failure_is_told_before_what_is_open() {
+        for (all, worst) in [
+            (&[][..], Exit::Done),
+            (&[Exit::Done, Exit::Inconclusive, Exit::Done], Exit::Inconclusive),
+            (&[Exit::Inconclusive, Exit::Failed, Exit::Nothing], Exit::Failed),
+            (&[Exit::GateFailed, Exit::Failed, Exit::Done], Exit::Failed),
+            (&[Exit::Nothing, Exit::GateFailed, Exit::Inconclusive], Exit::GateFailed),
+        ] {
+            assert_eq!(Exit::worst(all.iter().copied()), worst, "{all:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A line that says how far something has got, in seconds of sound. Clones show the same line.
@@ -41,10 +42,26 @@ impl Bar {
         self.0.set_message(lines);
     }
 
-    /// Says something while the line is away.
-    pub(super) fn say(&self, text: &str) {
+    /// Says something to whoever pressed Ctrl-C, while the line is away.
+    pub(super) fn answer(&self, text: &str) {
+        self.take_away_echo();
         // If nobody reads standard error, nobody wants to know.
         self.0.suspend(|| drop(std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes())));
+    }
+
+    /// What is drawn ends at the last column, and from there the cursor is taken to be. The `^C` that a terminal shows goes
+    /// to the line below, and the cursor with it. A space takes it there in any case, and then it is set back.
+    fn take_away_echo(&self) {
+        let (term, drawn) = (Term::stderr(), !self.0.message().is_empty() && !self.0.is_finished());
+        if drawn && term.is_term() {
+            let back = || -> std::io::Result<()> {
+                term.write_str(" ")?;
+                term.clear_line()?;
+                term.move_cursor_up(1)
+            };
+            // If nobody reads standard error, nobody wants to know.
+            let _ = back();
+        }
     }
 
     /// Takes the line away.

@@ -6,8 +6,8 @@ mod recorded;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::run::{On, Shown};
-use super::theirs::RelayArgs;
+use super::run::Shown;
+use super::world::WorldArgs;
 use super::{Format, print};
 use crate::exit::{Exit, UsageError};
 use crate::gates::REPETITIONS;
@@ -17,7 +17,7 @@ use crate::gates::rounds::Rounds;
 use crate::report::gates::{self as rows, GateRow, Verdict};
 use crate::report::table::Table;
 use crate::report::tables::Tables;
-use crate::run::{World, series, stamp};
+use crate::run::{World, series};
 use asked::{Asked, Compared};
 
 /// Run an experiment, and judge it: by limits, and by comparison with a run that was, with a history, or with another
@@ -41,17 +41,8 @@ pub(super) struct Args {
     /// Judge a run that was, or a series of repetitions, in place of a new one.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["on", "out", "seed", "repeat", "relay", "against"])]
     run: Option<PathBuf>,
-    /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
-    #[arg(long, value_enum, default_value_t = On::Loopback)]
-    on: On,
-    /// The folder to make [default: runs/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Use this seed in place of the file's.
-    #[arg(long)]
-    seed: Option<u32>,
     #[command(flatten)]
-    relay: RelayArgs,
+    world: WorldArgs,
     /// Repetitions of a round [default: the experiment's, or 15 over loopback and 1 in simulation if it has none]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -134,14 +125,13 @@ fn measured(args: &Args, asked: &Asked, reference: &mut Reference) -> anyhow::Re
     let (Some((experiment, given)), Some(file)) = (&asked.experiment, &args.experiment) else {
         return Err(UsageError::say("give an experiment's file, or --run FOLDER").into());
     };
-    let world = World::from(args.on);
+    let world = args.world.world();
     let count = match (args.repeat, experiment.run.repeat, world) {
         (Some(count), ..) => count,
         (None, 1, World::Loopback) => REPETITIONS,
         (None, count, _) => count,
     };
-    let out =
-        args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, stamp())));
+    let out = args.world.out(experiment);
     let other = if let Compared::Build(program) = &asked.compared { Some(program.as_path()) } else { None };
     let alone = count == 1 && world == World::Sim && other.is_none();
     let progress = Shown::new();

@@ -31,6 +31,7 @@ mod theirs;
 mod track;
 mod verify;
 mod watch;
+mod world;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

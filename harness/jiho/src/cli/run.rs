@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 
 use super::bar::Bar;
-use super::theirs::RelayArgs;
+use super::world::WorldArgs;
 use super::{findings, print, watch};
 use crate::exit::Exit;
-use crate::experiment::{self, Experiment};
+use crate::experiment::Experiment;
 use crate::report::jsonl::Line;
 use crate::report::tables::Tables;
 use crate::report::{self, repetitions};
@@ -34,17 +34,8 @@ use crate::run::{self, Outcome, Progress, World, series};
 pub(super) struct Args {
     /// The experiment's file.
     experiment: PathBuf,
-    /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
-    #[arg(long, value_enum, default_value_t = On::Loopback)]
-    on: On,
-    /// The folder to make [default: runs/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Use this seed in place of the file's.
-    #[arg(long)]
-    seed: Option<u32>,
     #[command(flatten)]
-    relay: RelayArgs,
+    world: WorldArgs,
     /// Run it so often, each time with the next seed, and say what all repetitions have in common.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -68,39 +59,18 @@ enum Format {
     Jsonl,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum On {
-    Sim,
-    Loopback,
-}
-
-impl From<On> for World {
-    fn from(on: On) -> Self {
-        match on {
-            On::Sim => Self::Sim,
-            On::Loopback => Self::Loopback,
-        }
-    }
-}
-
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let given = experiment::read(&args.experiment)?;
-    let mut experiment = Experiment::parse(&given, &args.experiment).map_err(experiment::ExperimentError::from)?;
-    if let Some(seed) = args.seed {
-        experiment.run.seed = seed;
-    }
+    let (mut experiment, given) = args.world.experiment(&args.experiment)?;
     if let Some(repeat) = args.repeat {
         experiment.run.repeat = repeat;
     }
-    let experiment = args.relay.served(experiment)?;
-    let out =
-        args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", experiment.name, run::stamp())));
+    let (world, out) = (args.world.world(), args.world.out(&experiment));
     let progress = Shown { watch: args.watch, stream: args.format == Format::Jsonl, ..Shown::new() };
     let began = Instant::now();
     let (mut exit, mut runs) = (Exit::Done, 0);
-    series::run(&experiment, &given, World::from(args.on), &out, &progress, &mut |outcome| {
+    series::run(&experiment, &given, world, &out, &progress, &mut |outcome| {
         progress.clear();
-        exit = exit.max(self::exit(&outcome));
+        exit = Exit::worst([exit, self::exit(&outcome)]);
         runs += 1;
         match (experiment.run.repeat, args.format) {
             (1, Format::Text) => print(&text(&outcome, &experiment))?,
@@ -114,7 +84,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Ok(())
     })?;
     report::write_all(&out, &out)?;
-    if args.on == On::Sim {
+    if world == World::Sim {
         let room_s = experiment.run.total().as_secs_f64() * f64::from(runs);
         let cost = cost(room_s, began.elapsed().as_secs_f64(), most_memory_mib());
         let _ = writeln!(std::io::stderr(), "{cost}");
@@ -210,6 +180,6 @@ impl Progress for Shown {
 
     fn interrupted(&self) -> Box<dyn Fn() + Send> {
         let bar = self.bar.clone();
-        Box::new(move || bar.say(run::INTERRUPTED))
+        Box::new(move || bar.answer(run::INTERRUPTED))
     }
 }

@@ -6,14 +6,13 @@ use anyhow::Context;
 
 use super::bar::Bar;
 use super::print;
-use super::run::On;
+use super::world::On;
 use crate::exit::{Exit, UsageError};
 use crate::experiment::{self, Experiment, ExperimentError, SweepPart};
 use crate::figures::Figure;
 use crate::report::sweep::{SweepTable, text};
 use crate::report::sweep_page;
 use crate::run::folder::Folder;
-use crate::run::interrupt::Interrupt;
 use crate::run::{self, World};
 use crate::sweep::{Axis, Plan, Point, Sweep, carry_out, usual_figures};
 
@@ -105,20 +104,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 fn play(sweep: &Sweep<'_>, wanted: &[&Point], table: &mut SweepTable) -> anyhow::Result<bool> {
     let bar = Bar::new();
     let (mut done, all) = (0, wanted.len());
-    run::block_on(async {
-        let told = bar.clone();
-        let interrupt = Interrupt::listen(move || told.say(run::INTERRUPTED));
-        tokio::task::block_in_place(|| {
+    let told = bar.clone();
+    run::interruptible(
+        move || told.answer(run::INTERRUPTED),
+        |interrupt| {
             bar.show("running points", 0.0, all as f64);
-            carry_out(sweep, wanted, &interrupt, &mut |rows| {
+            carry_out(sweep, wanted, interrupt, &mut |rows| {
                 done += 1;
                 bar.show("running points", done as f64, all as f64);
                 table.append(rows)
-            })
-        })?;
-        bar.clear();
-        Ok(interrupt.wanted() && done < all)
-    })
+            })?;
+            bar.clear();
+            Ok(interrupt.wanted() && done < all)
+        },
+    )
 }
 
 fn plan(args: &Args, part: &SweepPart, given: &str) -> anyhow::Result<Plan> {

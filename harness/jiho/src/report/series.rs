@@ -65,11 +65,8 @@ impl Series {
     /// # Errors
     /// A table is damaged.
     pub fn exit(&self) -> anyhow::Result<Exit> {
-        let mut exit = self.gates.iter().map(|gate| Exit::from(gate.verdict)).max().unwrap_or(Exit::Done);
-        for tables in &self.repetitions {
-            exit = exit.max(verdict::of_tables(tables)?);
-        }
-        Ok(exit)
+        let repetitions = self.repetitions.iter().map(verdict::of_tables).collect::<Result<Vec<_>, _>>()?;
+        Ok(Exit::worst(self.gates.iter().map(|gate| Exit::from(gate.verdict)).chain(repetitions)))
     }
 }
 

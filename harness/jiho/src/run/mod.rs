@@ -121,10 +121,26 @@ pub fn run(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
-    run_as(name(experiment, world), experiment, given, world, out, progress)
+    interruptible(progress.interrupted(), |interrupt| {
+        run_under(interrupt, name(experiment, world), experiment, given, world, out, progress)
+    })
 }
 
-fn run_as(
+/// Does something that Ctrl-C may end; `told` is called at the first. Whoever waits for long recordings to be heard may
+/// lose patience too: it is listened for until the end.
+pub(crate) fn interruptible<T>(
+    told: impl Fn() + Send + 'static,
+    task: impl FnOnce(&Interrupt) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    block_on(async {
+        let interrupt = Interrupt::listen(told);
+        tokio::task::block_in_place(|| task(&interrupt))
+    })
+}
+
+/// As [`run`], of several that one interrupt ends.
+fn run_under(
+    interrupt: &Interrupt,
     name: RunName,
     experiment: &Experiment,
     given: &str,
@@ -136,23 +152,6 @@ fn run_as(
         let text = "an external relay takes real time: run it over loopback, or leave out [relay.external]";
         return Err(UsageError::say(text).into());
     }
-    // Whoever waits for long recordings to be heard may lose patience too: Ctrl-C is listened for until the end.
-    block_on(async {
-        let interrupt = Interrupt::listen(progress.interrupted());
-        run_until(&interrupt, name, experiment, given, world, out, progress).await
-    })
-}
-
-/// As [`run_as`], of several that one interrupt ends.
-fn run_under(
-    interrupt: &Interrupt,
-    name: RunName,
-    experiment: &Experiment,
-    given: &str,
-    world: World,
-    out: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<Outcome> {
     block_on(run_until(interrupt, name, experiment, given, world, out, progress))
 }
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::folder::Folder;
 use super::interrupt::Interrupt;
-use super::{Outcome, Progress, World, name, run_as, run_under};
+use super::{Outcome, Progress, World, interruptible, name, run_under};
 use crate::exit::UsageError;
 use crate::experiment::Experiment;
 use crate::report::RunName;
@@ -50,8 +50,8 @@ pub fn run(
     progress: &dyn Progress,
     each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    repeat(experiment, given, world, out, each, &|name, experiment, out| {
-        run_as(name, experiment, given, world, out, progress)
+    interruptible(progress.interrupted(), |interrupt| {
+        run_until(interrupt, experiment, given, world, out, progress, each)
     })
 }
 
@@ -65,28 +65,13 @@ pub(crate) fn run_until(
     progress: &dyn Progress,
     each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    repeat(experiment, given, world, out, each, &|name, experiment, out| {
-        run_under(interrupt, name, experiment, given, world, out, progress)
-    })
-}
-
-/// Runs what it is given once.
-type Once<'a> = dyn Fn(RunName, &Experiment, &Path) -> anyhow::Result<Outcome> + 'a;
-
-fn repeat(
-    experiment: &Experiment,
-    given: &str,
-    world: World,
-    out: &Path,
-    each: &mut dyn FnMut(Outcome) -> anyhow::Result<()>,
-    once: &Once<'_>,
-) -> anyhow::Result<()> {
     if experiment.run.repeat == 1 {
-        return each(once(name(experiment, world), experiment, out)?);
+        let name = name(experiment, world);
+        return each(run_under(interrupt, name, experiment, given, world, out, progress)?);
     }
     let run_id = begin(experiment, given, world, out)?;
     for rep in 1..=experiment.run.repeat {
-        let outcome = once_more(&run_id, rep, experiment, out, once)?;
+        let outcome = repetition_under(interrupt, once_more(&run_id, rep, experiment), given, world, out, progress)?;
         let partial = outcome.run.partial;
         each(outcome)?;
         if partial {
@@ -121,23 +106,30 @@ pub fn repetition(
     series: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
-    once_more(run_id, rep, experiment, series, &|name, repetition, out| {
-        run_as(name, repetition, given, world, out, progress)
+    interruptible(progress.interrupted(), |interrupt| {
+        repetition_under(interrupt, once_more(run_id, rep, experiment), given, world, series, progress)
     })
 }
 
-fn once_more(
-    run_id: &str,
-    rep: u32,
-    experiment: &Experiment,
+fn repetition_under(
+    interrupt: &Interrupt,
+    (name, repetition): (RunName, Experiment),
+    given: &str,
+    world: World,
     series: &Path,
-    once: &Once<'_>,
+    progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    let rep = name.rep;
+    let out = folder_of(series, rep);
+    run_under(interrupt, name, &repetition, given, world, &out, progress).with_context(|| format!("repetition {rep}"))
+}
+
+/// What a repetition is called, and runs.
+fn once_more(run_id: &str, rep: u32, experiment: &Experiment) -> (RunName, Experiment) {
     let mut repetition = experiment.clone();
     repetition.run.repeat = 1;
     repetition.run.seed = seed(experiment, rep);
-    let name = RunName { run_id: run_id.to_owned(), rep };
-    once(name, &repetition, &folder_of(series, rep)).with_context(|| format!("repetition {rep}"))
+    (RunName { run_id: run_id.to_owned(), rep }, repetition)
 }
 
 /// The seed of a repetition.

@@ -30,12 +30,7 @@ pub(super) enum Compared {
 impl Asked {
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
         let experiment = match (&args.experiment, &args.run) {
-            (Some(file), _) => {
-                let given = experiment::read(file)?;
-                let mut read = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
-                read.run.seed = args.seed.unwrap_or(read.run.seed);
-                Some((args.relay.served(read)?, given))
-            }
+            (Some(file), _) => Some(args.world.experiment(file)?),
             (None, Some(folder)) => of_run(folder)?,
             (None, None) => None,
         };

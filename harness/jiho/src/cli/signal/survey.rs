@@ -9,7 +9,8 @@ use jiho_analysis::units::{Nanos, Rate};
 
 use super::refuse_to_replace;
 use crate::cli::bar::Bar;
-use crate::cli::run::{On, Shown};
+use crate::cli::run::Shown;
+use crate::cli::world::On;
 use crate::cli::{Format, print};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::{Experiment, duration_text, parse_duration};

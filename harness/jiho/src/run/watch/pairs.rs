@@ -190,6 +190,15 @@ impl Spoken {
     }
 }
 
+/// A beep that is there.
+#[derive(Clone, Copy)]
+struct Came {
+    number: u64,
+    emission: Emission,
+    at: RunTime,
+    score: f64,
+}
+
 /// What is told of a pair.
 enum Told {
     Heard { beep: u32, at: RunTime, delay: Nanos, score: f64 },
@@ -260,7 +269,7 @@ impl Pair {
         let agreed: BTreeSet<usize> = found.iter().map(|(_, _, stray)| *stray).collect();
         for (number, emission, stray) in found {
             let Detection { position, score, .. } = strays[stray];
-            self.hear(spoken, number, emission, time.clock.time_at(position), score, tell);
+            self.hear(spoken, Came { number, emission, at: time.clock.time_at(position), score }, tell);
         }
         // Others may continue what they have agreed on.
         for stray in (0..strays.len()).filter(|stray| !agreed.contains(stray)) {
@@ -285,39 +294,24 @@ impl Pair {
         let Some((number, emission)) = own.min_by_key(|(_, emission)| off(emission)) else { return false };
         // What comes again is an echo.
         if !self.heard.contains(&number) {
-            self.hear(spoken, number, emission, at, detection.score, tell);
+            self.hear(spoken, Came { number, emission, at, score: detection.score }, tell);
         }
         true
     }
 
-    fn hear(
-        &mut self,
-        spoken: &Spoken,
-        number: u64,
-        emission: Emission,
-        at: RunTime,
-        score: f64,
-        tell: &mut impl FnMut(Told),
-    ) {
-        let before = (self.last, number >= self.next);
-        self.arrive(spoken, number, emission, at, score, tell);
+    fn hear(&mut self, spoken: &Spoken, came: Came, tell: &mut impl FnMut(Told)) {
+        let before = (self.last, came.number >= self.next);
+        self.arrive(spoken, came, tell);
         if let (Some(from), true) = before
             && std::mem::take(&mut self.missed_since)
         {
-            tell(Told::Gap { from, to: at });
+            tell(Told::Gap { from, to: came.at });
         }
     }
 
     /// A beep is there. Those before it that nothing was known of are missed.
-    fn arrive(
-        &mut self,
-        spoken: &Spoken,
-        number: u64,
-        emission: Emission,
-        at: RunTime,
-        score: f64,
-        tell: &mut impl FnMut(Told),
-    ) {
+    fn arrive(&mut self, spoken: &Spoken, came: Came, tell: &mut impl FnMut(Told)) {
+        let Came { number, emission, at, score } = came;
         let delay = at - emission.at;
         self.delay = Some(delay);
         while let Some(earlier) = spoken.get(self.next).filter(|_| self.next < number) {
@@ -367,7 +361,7 @@ impl Pair {
         };
         let mark = spoken.numbered().find(|(_, emission)| near(emission));
         if let Some((number, emission)) = mark.filter(|(number, _)| !self.heard.contains(number)) {
-            self.arrive(spoken, number, emission, emission.at + delay, pilot.rho, tell);
+            self.arrive(spoken, Came { number, emission, at: emission.at + delay, score: pilot.rho }, tell);
         }
     }
 }

@@ -1,0 +1,60 @@
+//! Arguments for an experiment's run: in which world, into which folder, with which seed, and in whose room.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::theirs::RelayArgs;
+use crate::experiment::{self, Experiment, ExperimentError};
+use crate::run::{World, stamp};
+
+/// Where and how an experiment is run.
+#[derive(Debug, clap::Args)]
+pub(super) struct WorldArgs {
+    /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
+    #[arg(long, value_enum, default_value_t = On::Loopback)]
+    on: On,
+    /// The folder to make [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Use this seed in place of the file's.
+    #[arg(long)]
+    seed: Option<u32>,
+    #[command(flatten)]
+    relay: RelayArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum On {
+    Sim,
+    Loopback,
+}
+
+impl From<On> for World {
+    fn from(on: On) -> Self {
+        match on {
+            On::Sim => Self::Sim,
+            On::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl WorldArgs {
+    pub(super) fn world(&self) -> World {
+        self.on.into()
+    }
+
+    /// The experiment in a file, as these arguments have it, and the file's text.
+    pub(super) fn experiment(&self, file: &Path) -> anyhow::Result<(Experiment, String)> {
+        let given = experiment::read(file)?;
+        let mut experiment = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
+        experiment.run.seed = self.seed.unwrap_or(experiment.run.seed);
+        Ok((self.relay.served(experiment)?, given))
+    }
+
+    /// The folder to make.
+    pub(super) fn out(&self, experiment: &Experiment) -> PathBuf {
+        let usual = || PathBuf::from("runs").join(format!("{}-{}", experiment.name, stamp()));
+        self.out.clone().unwrap_or_else(usual)
+    }
+}
