@@ -4,12 +4,12 @@ use super::print;
 use crate::exit::{Exit, UsageError};
 use crate::report::schemas;
 
-/// Print the JSON schema (draft 2020-12) of a file that jiho writes.
+/// Print the JSON schema (draft 2020-12) of what jiho writes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   jiho schema report > report.schema.json")]
 pub(super) struct Args {
-    /// Of which file: report (report.json), run (run.json).
+    /// Of what: report (report.json), run (run.json), line (each line of `jiho run --format jsonl`).
     name: String,
 }
 

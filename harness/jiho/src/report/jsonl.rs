@@ -131,7 +131,7 @@ pub(crate) enum Line {
         failures: Vec<String>,
     },
     /// A row of pairs.csv.
-    Pair(#[schemars(with = "serde_json::Map<String, serde_json::Value>")] Box<PairRow>),
+    Pair(Box<PairRow>),
 }
 
 impl Of {

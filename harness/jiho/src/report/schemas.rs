@@ -4,16 +4,18 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::json::ReportJson;
+use super::jsonl::Line;
 use super::run_json::RunJson;
 
 /// The names of all schemas.
-pub const NAMES: [&str; 2] = ["report", "run"];
+pub const NAMES: [&str; 3] = ["report", "run", "line"];
 
-/// The schema of the file `NAME.json`, as text; `None` if there is none of this name.
+/// The schema of the file `NAME.json`, or of a line of a run as it goes on, as text; `None` if there is none of this name.
 pub fn text(name: &str) -> Option<String> {
     let schema = match name {
         "report" => of::<ReportJson<'_>>(),
         "run" => of::<RunJson>(),
+        "line" => of::<Line>(),
         _ => return None,
     };
     Some(format!("{:#}\n", schema.as_value()))

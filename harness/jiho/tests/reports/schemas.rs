@@ -1,5 +1,6 @@
 //! What is JSON is as its schema says, by a validator that is not ours.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -45,7 +46,7 @@ pub(crate) fn faults(schema: &Value, value: &Value) -> String {
 /// After an intended change: `jiho schema NAME > docs/schemas/NAME.schema.json`.
 #[test]
 fn the_schemas_that_are_kept_are_those_of_the_types() {
-    for name in ["report", "run"] {
+    for name in ["report", "run", "line"] {
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schemas/{name}.schema.json"));
         let kept = fs::read_to_string(&kept).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
         let generated = String::from_utf8(jiho(&["schema", name], &[]).stdout).unwrap();
@@ -53,7 +54,7 @@ fn the_schemas_that_are_kept_are_those_of_the_types() {
     }
     let none = jiho(&["schema", "rapport"], &[]);
     assert_eq!(none.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&none.stderr).contains("there are report, run"));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("there are report, run, line"));
 }
 
 #[test]
@@ -82,6 +83,43 @@ fn reports_of_every_kind_of_run_are_as_their_schema_says() {
     assert!(stacked > 0, "{gaps}");
     assert!(!of("a chorus")["repetitions"][0]["chorus"]["beats"].as_array().unwrap().is_empty());
     assert_eq!(of("repetitions")["repetitions"].as_array().unwrap().len(), 2);
+}
+
+/// Somebody is called up, and on the way to the audience much is lost.
+const EVENTFUL: &str = "name = \"eventful\"\n[run]\nduration = \"20s\"\n[promotion.webrtc_dtls12]\n[media]\ncodec.l16 = {}\n\
+    [link.bad]\ndown.loss = \"60%\"\n[[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n[[listener]]\nname = \"lena\"\n\
+    [[listener]]\nname = \"mei\"\nlink = \"bad\"\n[[event]]\nat = \"5s\"\npromote = \"lena\"\n";
+
+#[test]
+fn lines_of_a_run_as_it_goes_on_are_as_their_schema_says() {
+    if !has_validator() {
+        return;
+    }
+    let mut line = schema("line");
+    let definitions = line.as_object_mut().unwrap().remove("$defs").unwrap();
+    let lines = json!({ "type": "array", "items": line, "$defs": definitions });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), EVENTFUL).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let run = ["run", file.path().to_str().unwrap(), "--on", "sim", "--format", "jsonl", "--out"];
+    let output = jiho(&run, &[out.path().join("run").to_str().unwrap()]);
+    let stream: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: BTreeSet<&str> = stream.iter().map(|line| line["line"].as_str().unwrap()).collect();
+    let all = ["begun", "ended", "gap", "heard", "joined", "measured", "missed", "pair", "step"];
+    assert_eq!(Vec::from_iter(kinds), all);
+    assert_eq!(faults(&lines, &json!(stream)), "");
+    for (kind, key, wrong) in [
+        ("begun", "participants", json!([{ "name": "ana", "role": 3 }])),
+        ("heard", "delay_ns", json!("late")),
+        ("pair", "relation", json!("balcony")),
+        ("ended", "line", json!("over")),
+        ("measured", "run_id", json!(null)),
+    ] {
+        let mut wronged = stream.iter().find(|line| line["line"] == kind).unwrap().clone();
+        wronged[key] = wrong;
+        assert!(faults(&lines, &json!([wronged])).contains("$"), "{kind}");
+    }
 }
 
 #[test]
