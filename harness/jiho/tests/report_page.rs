@@ -216,6 +216,32 @@ fn assert_delays(shown: &Shown, folder: &Path) {
     assert!(compared > 0);
 }
 
+/// What stands beside the curves of distributions, by whole numbers: nanoseconds, and shares in hundredths.
+fn assert_quantiles(shown: &Shown, folder: &Path) {
+    let mut delays: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
+    for row in rows(&folder.join("delays.csv")) {
+        let heard = ["heard", "weak"].contains(&row["status"].as_str());
+        let pair = (row["recorder"].clone(), row["speaker"].clone());
+        delays.entry(pair).or_default().extend(heard.then(|| row["delay_ns"].parse::<i64>().unwrap()));
+    }
+    for ((ear, speaker), mut ns) in delays {
+        ns.sort_unstable();
+        let listed = table(&shown.page, &format!("Delays at {ear} in ms"));
+        let listed = listed.iter().find(|row| row["speaker"] == speaker).unwrap();
+        assert_eq!(listed["heard"], ns.len().to_string());
+        let shares =
+            [("least", 0), ("5 %", 5), ("25 %", 25), ("median", 50), ("75 %", 75), ("95 %", 95), ("greatest", 100)];
+        for (head, hundredths) in shares {
+            // Type 7 of Hyndman and Fan: the first value is at 0, the last at 1, between them lines.
+            let (below, rest) = ((ns.len() - 1) * hundredths / 100, ((ns.len() - 1) * hundredths % 100) as i64);
+            let above = (below + 1).min(ns.len() - 1);
+            let truth = (ns[below] * (100 - rest) + ns[above] * rest) as f64 / 1e8;
+            let shown: f64 = listed[head].parse().unwrap();
+            assert!((shown - truth).abs() <= 0.000_501, "{speaker} at {ear}, {head}: {shown} in place of {truth}");
+        }
+    }
+}
+
 const BEEPS: &str = "name = \"beeps\"\n[run]\nduration = \"12s\"\n[link.default]\ndelay = \"20ms\"\nloss = \"3%\"\n\
      jitter.normal = \"5ms\"\n[[speaker]]\nname = \"ana\"\n[[speaker]]\nname = \"ben\"\n[[listener]]\nname = \"lena\"\n";
 
@@ -232,6 +258,7 @@ fn a_page_of_beeps_shows_its_tables_numbers_and_plays_its_recordings() {
     assert_pairs(&shown, &folder);
     assert_heat_map(&shown, &folder);
     assert_delays(&shown, &folder);
+    assert_quantiles(&shown, &folder);
 
     let topology = rows(&folder.join("topology.csv"));
     let listed: Vec<Row> = ["stage", "audience"]
@@ -324,6 +351,26 @@ fn a_page_of_a_chorus_shows_its_voices() {
         beats.iter().map(|row| row["voices"].parse::<usize>().unwrap()).filter(|voices| *voices > 1).sum();
     assert_eq!(select(&shown.page, "section#chorus circle.voice").len(), voices);
     assert!(fs::read_to_string(folder.join("chorus.svg")).unwrap().matches("class=\"voice\"").count() == voices);
+}
+
+#[test]
+fn the_page_says_of_doubtful_pairs_what_the_exit_code_says() {
+    let faint = format!("{BEEPS}link = \"bad\"\n[link.bad]\nloss = \"75%\"\n");
+    let silent = BEEPS.replace("3%", "100%");
+    for (experiment, code, class) in [(BEEPS, 0, "pass"), (&faint, 3, "inconclusive"), (&silent, 4, "fail")] {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("faint.toml"), experiment).unwrap();
+        let output = jiho(dir.path(), &["run", "faint.toml", "--on", "sim", "--out", "run"]);
+        assert_eq!(output.status.code(), Some(code), "{experiment}");
+        let page = Html::parse_document(&fs::read_to_string(dir.path().join("run/report.html")).unwrap());
+        let verdict = select(&page, "section#verdict p.verdict")[0];
+        assert_eq!(verdict.value().attr("class"), Some(&*format!("verdict {class}")), "{experiment}");
+        for pair in rows(&dir.path().join("run/pairs.csv")) {
+            let [expected, heard] = ["expected", "heard"].map(|count| pair[count].parse::<usize>().unwrap());
+            let named = format!("{} at {} ({heard} of {expected})", pair["speaker"], pair["recorder"]);
+            assert_eq!(text(verdict).contains(&named), heard * 2 < expected || heard < 5, "{}", text(verdict));
+        }
+    }
 }
 
 /// Speakers of a crowd, and whoever tries to get into the page by a name.

@@ -70,6 +70,20 @@ impl GateRow {
     pub const fn value(&self) -> Option<f64> {
         self.value
     }
+
+    /// What is in its unit, as the columns are called.
+    pub(crate) const fn figures(&self) -> [(&'static str, Option<f64>); 8] {
+        [
+            ("value", self.value),
+            ("low", self.low),
+            ("high", self.high),
+            ("limit", self.limit),
+            ("baseline", self.baseline),
+            ("change", self.change),
+            ("change_low", self.change_low),
+            ("change_high", self.change_high),
+        ]
+    }
 }
 
 /// Gates for a terminal: each verdict with its reason, and how many there are of each.

@@ -67,17 +67,8 @@ fn unsuccessful(kind: NonSuccessKind, name: &str, sentence: &str, description: &
 
 /// A gate's figures, one a line, as its table names them.
 fn figures(gate: &GateRow) -> String {
-    let numbers = [
-        ("value", gate.value),
-        ("low", gate.low),
-        ("high", gate.high),
-        ("limit", gate.limit),
-        ("baseline", gate.baseline),
-        ("change", gate.change),
-        ("change_low", gate.change_low),
-        ("change_high", gate.change_high),
-    ];
-    let known = numbers.into_iter().filter_map(|(name, value)| Some(format!("{name}: {} {}", value?, gate.unit)));
+    let known =
+        gate.figures().into_iter().filter_map(|(name, value)| Some(format!("{name}: {} {}", value?, gate.unit)));
     let p_value = gate.p_value.map(|p| format!("p_value: {p}"));
     let repetitions = format!("repetitions: {}", gate.repetitions);
     known.chain(p_value).chain([repetitions]).map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiho_analysis::arrivals::Reason;
 use jiho_analysis::metrics::Relation;
 
+use super::pairs::PairRow;
+use super::run_json::RunJson;
 use super::table::TableError;
 use super::tables::Tables;
 use crate::exit::Exit;
@@ -56,18 +58,32 @@ pub fn of_tables(tables: &Tables) -> Result<Exit, TableError> {
     if tables.run.as_ref().is_some_and(|run| !run.failures.is_empty()) {
         return Ok(Exit::Failed);
     }
-    let keyless = tables.run.as_ref().map(super::run_json::RunJson::keyless).unwrap_or_default();
+    Ok(of_pairs(counted(tables)?.into_iter().map(|(_, counts)| counts)))
+}
+
+/// The pairs that make a run inconclusive, or that nothing was heard of.
+///
+/// # Errors
+/// A table is damaged.
+pub fn doubtful(tables: &Tables) -> Result<Vec<&PairRow>, TableError> {
+    Ok(counted(tables)?.into_iter().filter(|(_, counts)| counts.is_doubtful()).map(|(row, _)| row).collect())
+}
+
+/// The pairs of ears that have the key, if one is needed.
+fn counted(tables: &Tables) -> Result<Vec<(&PairRow, Counts)>, TableError> {
+    let keyless = tables.run.as_ref().map(RunJson::keyless).unwrap_or_default();
     let mut excused: BTreeMap<(Relation, &str, &str), usize> = BTreeMap::new();
     for row in tables.delays()?.iter().filter(|row| is_excused(row.reason)) {
         *excused.entry((row.relation, &row.speaker, &row.recorder)).or_default() += 1;
     }
     let with_key = tables.pairs()?.iter().filter(|row| !keyless.contains(&row.recorder));
-    Ok(of_pairs(with_key.map(|row| Counts {
+    let counts = |row: &PairRow| Counts {
         expected: row.expected,
         heard: row.heard,
         excused: excused.get(&(row.relation, &row.speaker, &row.recorder)).copied().unwrap_or_default(),
         delay: row.median_ms.is_some(),
-    })))
+    };
+    Ok(with_key.map(|row| (row, counts(row))).collect())
 }
 
 /// Whether a beep that was not heard is held against nobody.

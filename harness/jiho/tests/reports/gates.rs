@@ -1,5 +1,7 @@
 //! What gates came to, in every report that speaks of them.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::folder::Run;
@@ -37,6 +39,24 @@ fn in_junit_a_fail_is_a_failure_and_what_is_inconclusive_an_error() {
         assert!(failure.text().unwrap().contains(figure), "{text}");
     }
     assert_eq!(of_case(2, "error").unwrap().attribute("message"), Some("Too few repetitions."));
+}
+
+#[test]
+fn the_page_has_every_figure_of_a_gate() {
+    let page = scraper::Html::parse_document(&judged().read("report.html"));
+    let cells = |selector: &str| -> Vec<String> {
+        let selector = scraper::Selector::parse(&format!("section#verdict table {selector}")).unwrap();
+        page.select(&selector).map(|cell| cell.text().collect()).collect()
+    };
+    let shown: BTreeMap<String, String> =
+        cells("thead th").into_iter().zip(cells("tbody tr:nth-child(2) > *")).collect();
+    let kept = csv::Reader::from_reader(GATES.as_bytes()).deserialize().nth(1).unwrap();
+    let kept: BTreeMap<String, String> = kept.unwrap();
+    for column in ["value", "low", "high", "limit", "baseline", "change", "change_low", "change_high", "p_value"] {
+        let head = if column == "p_value" { "p-value".to_owned() } else { column.replace('_', " ") };
+        let [shown, kept] = [&shown[&head], &kept[column]].map(|figure| figure.parse::<f64>().unwrap());
+        assert_eq!(shown, kept, "{column}");
+    }
 }
 
 #[test]

@@ -1,19 +1,22 @@
-//! What a run came to: its gates if it had any, else what it could measure.
+//! What a run came to: its gates if it had any, and whether it could be measured.
 
 use jiho_analysis::metrics::Relation;
 use maud::{Markup, html};
 
 use super::parts::{list, or_empty};
 use super::relation_name;
-use crate::report::explain;
+use crate::exit::Exit;
 use crate::report::gates::{GateRow, Verdict};
 use crate::report::pairs::PairRow;
+use crate::report::room::CROWD;
 use crate::report::tables::Tables;
+use crate::report::{explain, verdict};
 
 pub(super) fn section(tables: &Tables) -> anyhow::Result<Markup> {
     let gates = tables.gates()?;
     Ok(html! {
-        @if gates.is_empty() { (measured(tables.pairs()?)) } @else { (gated(gates)) }
+        @if !gates.is_empty() { (gated(gates)) }
+        (measured(tables)?)
         (list(&explain::heard(tables.folder())?))
     })
 }
@@ -31,20 +34,21 @@ fn gated(gates: &[GateRow]) -> Markup {
             table.sheet {
                 caption { "Gates" }
                 thead { tr {
-                    @for head in ["gate", "verdict", "value", "unit", "low", "high", "limit", "baseline", "change", "why"] {
-                        th scope="col" { (head) }
+                    th scope="col" { "gate" }
+                    th scope="col" { "verdict" }
+                    @for (head, _) in gates.first().map(GateRow::figures).into_iter().flatten() {
+                        th scope="col" { (head.replace('_', " ")) }
                     }
+                    @for head in ["unit", "p-value", "why"] { th scope="col" { (head) } }
                 } }
                 tbody {
                     @for gate in gates {
                         tr.{ (gate.verdict.name()) } {
                             th scope="row" { (gate.gate) }
                             td.verdict { (sign(gate.verdict)) " " (gate.verdict.name()) }
-                            td.n { (or_empty(gate.value)) }
+                            @for (_, figure) in gate.figures() { td.n { (or_empty(figure)) } }
                             td { (gate.unit) }
-                            @for figure in [gate.low, gate.high, gate.limit, gate.baseline, gate.change] {
-                                td.n { (or_empty(figure)) }
-                            }
+                            td.n { (or_empty(gate.p_value)) }
                             td.why { (gate.sentence) }
                         }
                     }
@@ -62,21 +66,37 @@ fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-/// How much was heard of what was expected.
-fn measured(pairs: &[PairRow]) -> Markup {
+/// Whether the run could be measured, as the exit code says it, and how much was heard of what was expected.
+fn measured(tables: &Tables) -> anyhow::Result<Markup> {
+    let exit = verdict::of_tables(tables)?;
+    let (pairs, doubtful) = (tables.pairs()?, verdict::doubtful(tables)?);
+    let (verdict, called) = match exit {
+        Exit::Done => (Verdict::Pass, "measured"),
+        Exit::Inconclusive => (Verdict::Inconclusive, "inconclusive"),
+        Exit::Nothing => (Verdict::Fail, "nothing was measured"),
+        Exit::Failed | Exit::Invalid | Exit::GateFailed => (Verdict::Fail, "the run failed"),
+    };
+    let failures = tables.run.as_ref().map(|run| run.failures.as_slice()).unwrap_or_default();
     let sum = |relation: Relation, count: fn(&PairRow) -> usize| -> usize {
         pairs.iter().filter(|row| row.relation == relation).map(count).sum()
     };
-    let silent: Vec<&PairRow> =
-        pairs.iter().filter(|row| row.relation != Relation::Own && row.expected > 0 && row.heard == 0).collect();
-    let nothing = pairs.iter().all(|row| row.median_ms.is_none());
-    html! {
-        p.verdict.{ (if nothing { "fail" } else if silent.is_empty() { "pass" } else { "inconclusive" }) } {
-            @if nothing { strong { "✗ nothing was measured" } " No time signal was heard anywhere." }
-            @else if silent.is_empty() { strong { "✓ measured" } " Every pair was heard. There were no gates." }
-            @else {
-                strong { "? measured in part" } " " (silent.len()) " of " (pairs.len()) " pairs were never heard. There were no \
-                gates."
+    Ok(html! {
+        p.verdict.{ (verdict.name()) } {
+            strong { (sign(verdict)) " " (called) } " "
+            @match exit {
+                Exit::Done => "Every pair was heard often enough.",
+                Exit::Inconclusive | Exit::Nothing if doubtful.len() <= CROWD => {
+                    "Heard too seldom, or too doubtfully: "
+                    @for (n, pair) in doubtful.iter().enumerate() {
+                        @if n > 0 { ", " }
+                        (pair.speaker) " at " (pair.recorder) " (" (pair.heard) " of " (pair.expected) ")"
+                    }
+                    "."
+                }
+                Exit::Inconclusive | Exit::Nothing => {
+                    (doubtful.len()) " of " (pairs.len()) " pairs were heard too seldom, or too doubtfully."
+                }
+                Exit::Failed | Exit::Invalid | Exit::GateFailed => (failures.join("; ")),
             }
         }
         ul.counts {
@@ -90,5 +110,5 @@ fn measured(pairs: &[PairRow]) -> Markup {
                 }
             }
         }
-    }
+    })
 }
