@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod arrivals;
+pub mod device;
 pub mod hear;
 pub mod metrics;
 pub mod roles;

@@ -1,21 +1,38 @@
 //! Sound devices: where sound leaves the computer and comes back.
 //!
-//! Everything is mono at this boundary: what is played goes to all of a device's channels, what is recorded is its
-//! first. Behind [`SoundDevices`] stands cpal, in one file, as the feature `device`; without it the same functions
-//! say that jiho was built without.
+//! A stream counts its samples; the count is its clock. What the device says of each buffer's time is set against the
+//! count ([`Timekeeper`](jiho_analysis::device::Timekeeper)), so that dropped samples are found whether the device
+//! owns up to them or not. Behind [`SoundDevices`] stand cpal (`with_cpal`) and a card that exists in virtual time only
+//! ([`virtual_card`]); both hand buffers to the same callbacks (`callbacks`). Without the feature `device` the same
+//! functions say that jiho was built without.
 
+use jiho_analysis::device::{Jump, Timeline};
 use jiho_analysis::units::{MediaTime, Rate, RunTime};
 
 use crate::clock::RunClock;
 
 #[cfg(feature = "device")]
+mod callbacks;
+#[cfg(feature = "device")]
+mod format;
+pub mod hosts;
+#[cfg(feature = "device")]
+mod offer;
+mod placed;
+#[cfg(feature = "device")]
 mod ring;
 #[cfg(feature = "device")]
 mod status;
 #[cfg(feature = "device")]
+mod streams;
+#[cfg(feature = "device")]
+pub mod virtual_card;
+#[cfg(feature = "device")]
 mod with_cpal;
 #[cfg(not(feature = "device"))]
 mod without;
+
+pub use placed::Placed;
 
 /// The usual size of a device's buffer: 10 ms at 48 kHz. Never leave it to the system: PulseAudio would take 2 s.
 pub const DEFAULT_BUFFER_FRAMES: u32 = 480;
@@ -62,6 +79,8 @@ pub struct DeviceInfo {
     pub outputs: u16,
     /// Those of the usual rates that it takes.
     pub rates: Vec<Rate>,
+    /// Sample formats that it takes, such as `i16`.
+    pub formats: Vec<String>,
     /// Whether it is recorded from when none is named.
     pub default_input: bool,
     /// Whether it is played to when none is named.
@@ -77,39 +96,84 @@ pub struct StreamRequest {
     pub rate: Rate,
     /// The device's buffer: [`DEFAULT_BUFFER_FRAMES`], unless it does not take that.
     pub buffer_frames: u32,
-    /// By which the stream's first sample is placed in the run.
+    /// How many channels.
+    pub channels: Channels,
+    /// Play on this channel only, from 0; `None`: on all.
+    pub only: Option<u16>,
+    /// By which the stream's samples are placed in the run.
     pub clock: RunClock,
 }
+
+/// How many channels a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// As few as the device offers.
+    Fewest,
+    /// As many as the device offers, at most [`MOST_CHANNELS`]: some offer hundreds that are not there.
+    Most,
+    /// So many.
+    Exactly(u16),
+}
+
+/// What [`Channels::Most`] asks for at most.
+pub const MOST_CHANNELS: u16 = 8;
 
 /// A stream that plays. Dropping it stops it.
 pub trait Playing: Send {
     /// How it fares.
-    fn status(&self) -> StreamStatus;
+    fn status(&mut self) -> StreamStatus;
+
+    /// When each sample is played, and where the device stumbled, as far as is known by now. `None`: not yet.
+    fn timeline(&mut self) -> Option<Timeline>;
 }
 
 /// A stream that records. Dropping it stops it.
 pub trait Capturing: Send {
     /// How it fares.
-    fn status(&self) -> StreamStatus;
+    fn status(&mut self) -> StreamStatus;
 
-    /// Moves what has been recorded since the last call into `out`, in place of what was there, and gives the
-    /// position of its first sample. A jump against the end of the last call's samples is what was lost because
-    /// calls came too seldom; two seconds are held. To be called until `out` stays empty.
+    /// When each sample was captured, and where the device stumbled, as far as is known by now. `None`: not yet.
+    fn timeline(&mut self) -> Option<Timeline>;
+
+    /// How many channels are interleaved.
+    fn channels(&self) -> usize;
+
+    /// Moves what has been recorded since the last call into `out`, in place of what was there, its channels
+    /// interleaved, and gives the count of its first sample. A jump against the end of the last call's samples is what
+    /// was lost because calls came too seldom; [`CAPTURE_SECONDS`] are held. To be called until `out` stays empty.
     fn read(&mut self, out: &mut Vec<f32>) -> MediaTime;
+
+    /// As [`read`](Self::read), with samples where time has them: those that the device dropped leave their place empty.
+    /// Sound waits here until it is known whether a jump is in it.
+    fn read_placed(&mut self, placed: &mut Placed, out: &mut Vec<f32>) -> MediaTime {
+        let first = self.read(out);
+        placed.push(first, out, self.channels());
+        let status = self.status();
+        placed.take(&status, out)
+    }
 }
 
+/// How much may wait to be read from a recording stream.
+pub const CAPTURE_SECONDS: usize = 4;
+
 /// How a stream fares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamStatus {
-    /// The run time of sample 0 at the device, by the device's own word at its first buffer, which is wrong by
-    /// milliseconds on several systems: calibrate by a loop-back. `None`: no buffer has come yet.
+    /// The run time of sample 0 at the device, by the line through the device's stamps, which are wrong by milliseconds
+    /// on several systems: calibrate by a loop-back. `None`: too few buffers have come yet.
     pub start: Option<RunTime>,
+    /// Before this count all jumps are known.
+    pub settled: MediaTime,
+    /// Where time jumped against the count, and by how many samples.
+    pub jumps: Vec<Jump>,
     /// Buffers that came too late for the device, as far as it tells.
     pub xruns: u64,
     /// Other errors that the device reported.
     pub errors: u64,
     /// Whether the stream has ended by itself, such as by an unplugged device.
     pub ended: bool,
+    /// Whether the system refused its thread real-time priority, as far as it tells.
+    pub realtime_denied: bool,
 }
 
 /// Why a device cannot be used.
@@ -145,6 +209,16 @@ pub enum DeviceError {
         /// Those of the usual ones that it takes.
         rates: Vec<Rate>,
     },
+    /// It has not as many channels.
+    #[error("sound device {id}: has no {wanted} channels at {} Hz; `jiho device list` shows how many it has", rate.0)]
+    Channels {
+        /// The device.
+        id: String,
+        /// How many were asked for.
+        wanted: u16,
+        /// At which rate.
+        rate: Rate,
+    },
     /// Anything else.
     #[error("sound device {id}: {reason}")]
     Failed {
@@ -171,6 +245,8 @@ mod tests {
             device: device.map(str::to_owned),
             rate: Rate::OPUS,
             buffer_frames: DEFAULT_BUFFER_FRAMES,
+            channels: Channels::Fewest,
+            only: None,
             clock: RunClock::start(),
         }
     }

@@ -7,6 +7,7 @@
 mod beats;
 pub mod command;
 mod guest;
+pub mod loopback;
 pub mod part;
 mod record;
 pub mod relay;

@@ -7,7 +7,7 @@ use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::{Code, Signal};
 use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::device::{DEFAULT_BUFFER_FRAMES, StreamRequest, StreamStatus, system};
+use jiho_drivers::device::{Channels, DEFAULT_BUFFER_FRAMES, Placed, StreamRequest, StreamStatus, system};
 use jiho_proto::event::Event;
 
 use super::record::Record;
@@ -96,13 +96,19 @@ async fn play_into(
     // When the device begins is known only afterwards: beeps are rendered as if it began at once, and noted as it did.
     let assumed = SampleClock::new(record.clock.now(), sound.rate);
     let source = Box::new(move |first, samples: &mut [f32]| programme.render(&assumed, first, samples));
-    let stream = system().play(&request(sound, record.clock), source)?;
+    let mut stream = system().play(&request(sound, record.clock), source)?;
     let mut gone = 0;
     let mut watch = Watch::default();
     while record.clock.now() < end && !interrupt.wanted() {
         tokio::time::sleep(TICK).await;
-        let Some(start) = watch.look(stream.status(), record.clock.now())? else { continue };
-        let sent = |at: RunTime| at + (start - assumed.start);
+        let status = stream.status();
+        let Some(start) = watch.look(&status, record.clock.now())? else { continue };
+        // Silence that the device put in has made later beeps later.
+        let sent = |at: RunTime| {
+            let count = assumed.first_sample_from(at);
+            let put_in: i64 = status.jumps.iter().take_while(|jump| jump.at <= count).map(|jump| jump.samples).sum();
+            at + (start - assumed.start) + sound.rate.span(put_in)
+        };
         let due = emissions[gone..].iter().take_while(|emission| sent(emission.at) <= record.clock.now());
         for emission in due {
             gone += 1;
@@ -154,39 +160,49 @@ async fn fetch(
     let kept = |result: Result<(), jiho_proto::records::KeepError>| result.map_err(|e| anyhow::anyhow!("{e}"));
     let mut watch = Watch::default();
     let mut opened = false;
-    let mut samples = Vec::new();
+    let (mut placed, mut samples, mut mono) = (Placed::default(), Vec::new(), Vec::new());
     while record.clock.now() < end && !interrupt.wanted() {
         tokio::time::sleep(TICK).await;
-        let Some(start) = watch.look(stream.status(), record.clock.now())? else { continue };
+        let Some(start) = watch.look(&stream.status(), record.clock.now())? else { continue };
         if !opened {
             opened = true;
             let clock = SampleClock::new(start, sound.rate);
             kept(records.event(start, Event::EarOpened { clock }))?;
         }
-        let mut first = stream.read(&mut samples);
+        let mut first = stream.read_placed(&mut placed, &mut samples);
         // A device that runs faster than time must not go on for ever.
         while !samples.is_empty() && record.clock.now() < end {
-            kept(records.ear(first, &samples))?;
-            first = stream.read(&mut samples);
+            mono.clear();
+            mono.extend(samples.iter().step_by(stream.channels()));
+            kept(records.ear(first, &mono))?;
+            first = stream.read_placed(&mut placed, &mut samples);
         }
     }
     Ok(())
 }
 
 fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
-    StreamRequest { device: sound.device.clone(), rate: sound.rate, buffer_frames: DEFAULT_BUFFER_FRAMES, clock }
+    StreamRequest {
+        device: sound.device.clone(),
+        rate: sound.rate,
+        buffer_frames: DEFAULT_BUFFER_FRAMES,
+        channels: Channels::Fewest,
+        only: None,
+        clock,
+    }
 }
 
 /// Says once when a device begins, and each time that it stumbles.
 #[derive(Default)]
 struct Watch {
     started: bool,
-    xruns: u64,
+    /// By its own word, and by its stamps.
+    stumbled: (u64, usize),
 }
 
 impl Watch {
     /// When the device's sample 0 was, once it is known.
-    fn look(&mut self, status: StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
+    fn look(&mut self, status: &StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
         if status.ended {
             anyhow::bail!("the sound device ended the stream; is it still connected?");
         }
@@ -197,9 +213,13 @@ impl Watch {
             self.started = true;
             say("the sound device runs");
         }
-        if status.xruns > self.xruns {
-            say(&format!("the sound device dropped out: {} times so far", status.xruns));
-            self.xruns = status.xruns;
+        let stumbled = (status.xruns, status.jumps.len());
+        if stumbled != self.stumbled {
+            say(&format!(
+                "the sound device dropped out: {} times so far by its own word, {} by its stamps",
+                stumbled.0, stumbled.1
+            ));
+            self.stumbled = stumbled;
         }
         Ok(status.start)
     }

@@ -4,30 +4,26 @@
 use std::sync::Arc;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{
-    BufferSize, Device, DeviceId, Error, ErrorKind, FromSample, Host, SampleFormat, SizedSample, StreamConfig,
-    SupportedBufferSize, SupportedStreamConfigRange,
-};
-use jiho_analysis::units::{MediaTime, Nanos, Rate};
+use cpal::{Data, Device, DeviceId, Error, ErrorKind, Host, StreamInstant, SupportedStreamConfigRange};
+use jiho_analysis::units::{Nanos, RunTime};
 
-use super::ring::{RingReader, RingWriter, ring};
+use super::callbacks::{Capturer, Player};
+use super::format::with_format;
+use super::offer::{Chosen, choose, formats_of, rates_of};
+use super::ring::ring;
 use super::status::SharedStatus;
-use super::{Capturing, DeviceError, DeviceInfo, Playing, SoundDevices, Source, StreamRequest, StreamStatus};
+use super::streams::{CapturingStream, Following, PlayingStream, marks};
+use super::{CAPTURE_SECONDS, Capturing, DeviceError, DeviceInfo, Playing, SoundDevices, Source, StreamRequest};
 use crate::clock::RunClock;
 
 const PLAY: &str = "play";
 const RECORD: &str = "record";
 const PLAY_OR_RECORD: &str = "play or record";
 
-/// How much may wait to be read from a recording stream.
-const CAPTURE_SECONDS: usize = 2;
-/// A device's buffer is filled in pieces of at most this many frames.
-const PIECE_FRAMES: usize = 1024;
-/// The rates that devices are asked for.
-const USUAL_RATES: [Rate; 7] =
-    [Rate(8_000), Rate(16_000), Rate(32_000), Rate(44_100), Rate(48_000), Rate(96_000), Rate(192_000)];
 /// ALSA's bit bucket is always there and is no sound device.
 const NOT_DEVICES: [&str; 1] = ["null"];
+/// How often the stream's clock and the run's are read together; the narrowest reading is kept.
+const READINGS: usize = 5;
 
 pub(super) struct CpalDevices;
 
@@ -44,124 +40,62 @@ impl SoundDevices for CpalDevices {
     fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError> {
         let device = find(request, PLAY, Host::default_output_device)?;
         let id = name_of(&device);
-        let configs = device.supported_output_configs().map_err(|error| unusable(request, &id, &error, PLAY))?;
-        let chosen = choose(&id, configs.collect(), request)?;
+        let offers = device.supported_output_configs().map_err(|error| unusable(request, &id, &error, PLAY))?;
+        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), request)?;
         let status = Arc::new(SharedStatus::default());
-        let player = Player { clock: request.clock, status: status.clone(), source, position: MediaTime(0) };
-        let stream = match chosen.format {
-            SampleFormat::F32 => player.stream::<f32>(&device, chosen.config),
-            SampleFormat::I32 => player.stream::<i32>(&device, chosen.config),
-            SampleFormat::I16 => player.stream::<i16>(&device, chosen.config),
-            _ => player.stream::<u8>(&device, chosen.config),
+        let (writer, reader) = marks();
+        let mut player = Player::new(source, config.channels, request.only, writer);
+        let fill = move |data: &mut Data, info: &cpal::OutputCallbackInfo| {
+            let at = since_origin(info.timestamp().playback);
+            with_format!(data.sample_format(), T => {
+                if let Some(frames) = data.as_slice_mut::<T>() {
+                    player.fill(frames, at);
+                }
+            }, else {});
         };
-        Ok(Box::new(PlayingStream { status, _stream: started(&id, stream)? }))
+        let stream = device.build_output_stream_raw(config, format, fill, error_counter(&status), None);
+        let stream = started(&id, stream)?;
+        let origin = origin(&request.clock, &stream);
+        Ok(Box::new(PlayingStream { following: Following::new(status, reader, request.rate, origin), _stream: stream }))
     }
 
     fn record(&self, request: &StreamRequest) -> Result<Box<dyn Capturing>, DeviceError> {
         let device = find(request, RECORD, Host::default_input_device)?;
         let id = name_of(&device);
-        let configs = device.supported_input_configs().map_err(|error| unusable(request, &id, &error, RECORD))?;
-        let chosen = choose(&id, configs.collect(), request)?;
+        let offers = device.supported_input_configs().map_err(|error| unusable(request, &id, &error, RECORD))?;
+        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), request)?;
         let status = Arc::new(SharedStatus::default());
-        let (writer, samples) = ring(CAPTURE_SECONDS * request.rate.0 as usize);
-        let capturer = Capturer { clock: request.clock, status: status.clone(), writer };
-        let stream = match chosen.format {
-            SampleFormat::F32 => capturer.stream::<f32>(&device, chosen.config),
-            SampleFormat::I32 => capturer.stream::<i32>(&device, chosen.config),
-            SampleFormat::I16 => capturer.stream::<i16>(&device, chosen.config),
-            _ => capturer.stream::<u8>(&device, chosen.config),
-        };
-        Ok(Box::new(CapturingStream { status, samples, _stream: started(&id, stream)? }))
-    }
-}
-
-struct PlayingStream {
-    status: Arc<SharedStatus>,
-    _stream: cpal::Stream,
-}
-
-impl Playing for PlayingStream {
-    fn status(&self) -> StreamStatus {
-        self.status.get()
-    }
-}
-
-struct CapturingStream {
-    status: Arc<SharedStatus>,
-    samples: RingReader,
-    _stream: cpal::Stream,
-}
-
-impl Capturing for CapturingStream {
-    fn status(&self) -> StreamStatus {
-        self.status.get()
-    }
-
-    fn read(&mut self, out: &mut Vec<f32>) -> MediaTime {
-        self.samples.read(out)
-    }
-}
-
-struct Player {
-    clock: RunClock,
-    status: Arc<SharedStatus>,
-    source: Source,
-    position: MediaTime,
-}
-
-impl Player {
-    fn stream<T: SizedSample + FromSample<f32>>(
-        mut self,
-        device: &Device,
-        config: StreamConfig,
-    ) -> Result<cpal::Stream, Error> {
-        let (channels, on_error) = (usize::from(config.channels), error_counter(&self.status));
-        let mut mono = [0.0; PIECE_FRAMES];
-        device.build_output_stream(
-            config,
-            move |frames: &mut [T], info: &cpal::OutputCallbackInfo| {
-                let times = info.timestamp();
-                let ahead = Nanos::from(times.playback.duration_since(times.callback));
-                self.status.started(|| self.clock.now() + ahead);
-                for piece in frames.chunks_mut(PIECE_FRAMES * channels) {
-                    let mono = &mut mono[..piece.len() / channels];
-                    (self.source)(self.position, mono);
-                    self.position = self.position + mono.len() as i64;
-                    for (frame, &sample) in piece.chunks_exact_mut(channels).zip(mono.iter()) {
-                        frame.fill(T::from_sample(sample));
-                    }
+        let (samples_in, samples) = ring(CAPTURE_SECONDS * request.rate.0 as usize * usize::from(config.channels));
+        let (writer, reader) = marks();
+        let mut capturer = Capturer::new(samples_in, config.channels, writer);
+        let take = move |data: &Data, info: &cpal::InputCallbackInfo| {
+            let at = since_origin(info.timestamp().capture);
+            with_format!(data.sample_format(), T => {
+                if let Some(frames) = data.as_slice::<T>() {
+                    capturer.take(frames, at);
                 }
-            },
-            on_error,
-            None,
-        )
+            }, else {});
+        };
+        let stream = device.build_input_stream_raw(config, format, take, error_counter(&status), None);
+        let stream = started(&id, stream)?;
+        let following = Following::new(status, reader, request.rate, origin(&request.clock, &stream));
+        Ok(Box::new(CapturingStream { following, samples, channels: config.channels, _stream: stream }))
     }
 }
 
-struct Capturer {
-    clock: RunClock,
-    status: Arc<SharedStatus>,
-    writer: RingWriter,
+fn since_origin(instant: StreamInstant) -> Nanos {
+    Nanos(i64::try_from(instant.as_nanos()).unwrap_or(i64::MAX))
 }
 
-impl Capturer {
-    fn stream<T: SizedSample>(mut self, device: &Device, config: StreamConfig) -> Result<cpal::Stream, Error>
-    where
-        f32: FromSample<T>,
-    {
-        let (channels, on_error) = (usize::from(config.channels), error_counter(&self.status));
-        device.build_input_stream(
-            config,
-            move |frames: &[T], info: &cpal::InputCallbackInfo| {
-                let times = info.timestamp();
-                let ago = Nanos::from(times.callback.duration_since(times.capture));
-                self.status.started(|| self.clock.now() - ago);
-                self.writer.write(frames.chunks_exact(channels).map(|frame| frame[0].to_sample::<f32>()));
-            },
-            on_error,
-            None,
-        )
-    }
+/// The run time of the origin of a stream's clock: each host has another one.
+fn origin(clock: &RunClock, stream: &cpal::Stream) -> RunTime {
+    let readings = (0..READINGS).map(|_| {
+        let before = clock.now();
+        let there = since_origin(stream.now());
+        let width = clock.now() - before;
+        (width, before + Nanos(width.0 / 2) - there)
+    });
+    readings.min_by_key(|reading| reading.0).map_or(RunTime::START, |reading| reading.1)
 }
 
 /// Errors come in storms of thousands from some back ends: they are counted, not told one by one.
@@ -170,7 +104,8 @@ fn error_counter(status: &Arc<SharedStatus>) -> impl FnMut(Error) + Send + 'stat
     move |error| match error.kind() {
         ErrorKind::Xrun => status.xrun(),
         // The stream goes on, as good as before.
-        ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
+        ErrorKind::DeviceChanged => {}
+        ErrorKind::RealtimeDenied => status.realtime_denied(),
         ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => status.ended(),
         _ => status.error(),
     }
@@ -214,43 +149,16 @@ fn unusable(request: &StreamRequest, id: &str, error: &Error, wanted: &'static s
 
 fn failed(id: &str, error: &Error) -> DeviceError {
     let mend = match error.kind() {
-        ErrorKind::DeviceBusy => "; another program uses it: stop that, or go through a sound server",
+        ErrorKind::DeviceBusy => {
+            "; another program holds it, most often a sound server: go through that (its devices are in `jiho device list`), \
+             or stop it (PulseAudio: `pasuspender -- jiho …`)"
+        }
         ErrorKind::DeviceNotAvailable => "; `jiho device list` shows what there is",
         ErrorKind::HostUnavailable => "; start its sound server",
         ErrorKind::PermissionDenied => "; on Linux join the group `audio`, elsewhere allow the microphone",
         _ => "",
     };
     DeviceError::Failed { id: id.to_owned(), reason: format!("{}{mend}", error.to_string().trim_end_matches('.')) }
-}
-
-struct Chosen {
-    format: SampleFormat,
-    config: StreamConfig,
-}
-
-/// The best sample format that takes the rate, with as few channels as the device has it.
-fn choose(id: &str, configs: Vec<SupportedStreamConfigRange>, request: &StreamRequest) -> Result<Chosen, DeviceError> {
-    let rank = |format| {
-        [SampleFormat::F32, SampleFormat::I32, SampleFormat::I16, SampleFormat::U8]
-            .iter()
-            .position(|&known| known == format)
-    };
-    let best = configs
-        .iter()
-        .filter(|config| config.contains_rate(request.rate.0) && config.channels() > 0)
-        .filter_map(|config| Some((rank(config.sample_format())?, config.channels(), config)))
-        .min_by_key(|&(rank, channels, _)| (rank, channels));
-    let Some((_, channels, config)) = best else {
-        return Err(DeviceError::Rate { id: id.to_owned(), rate: request.rate, rates: rates_of(&configs) });
-    };
-    let frames = match *config.buffer_size() {
-        SupportedBufferSize::Range { min, max } if min <= max => request.buffer_frames.clamp(min, max),
-        _ => request.buffer_frames,
-    };
-    Ok(Chosen {
-        format: config.sample_format(),
-        config: StreamConfig { channels, sample_rate: request.rate.0, buffer_size: BufferSize::Fixed(frames) },
-    })
 }
 
 fn list_host(host: &Host) -> Vec<DeviceInfo> {
@@ -270,7 +178,8 @@ fn list_host(host: &Host) -> Vec<DeviceInfo> {
                 host: host.id().name().to_owned(),
                 inputs: most(&inputs),
                 outputs: most(&outputs),
-                rates: rates_of(&[inputs, outputs].concat()),
+                rates: rates_of(&[&inputs[..], &outputs[..]].concat()),
+                formats: formats_of(&[inputs, outputs].concat()),
                 default_input: default_input.as_ref() == Some(&id),
                 default_output: default_output.as_ref() == Some(&id),
                 id: id.to_string(),
@@ -278,8 +187,4 @@ fn list_host(host: &Host) -> Vec<DeviceInfo> {
             (info.inputs > 0 || info.outputs > 0).then_some(info)
         })
         .collect()
-}
-
-fn rates_of(configs: &[SupportedStreamConfigRange]) -> Vec<Rate> {
-    USUAL_RATES.into_iter().filter(|rate| configs.iter().any(|config| config.contains_rate(rate.0))).collect()
 }
