@@ -99,6 +99,11 @@ impl Programme {
         &self.emissions
     }
 
+    /// What each beep is.
+    pub fn waveform(&self) -> &Waveform {
+        &self.waveform
+    }
+
     /// Fills `out` with the samples from `first` on, by the mouth's clock; silence between beeps. A pilot sounds from
     /// its first mark until a second after its last. Sound is laid where the clock says that `first` is, and from there on
     /// at the claimed rate: keep `out` short where the clock has a skew.

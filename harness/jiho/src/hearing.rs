@@ -45,6 +45,8 @@ pub fn hear_file(
 pub struct BlockHeard {
     /// Samples per channel.
     pub frames: usize,
+    /// Per channel: the highest sample, 0 to 1.
+    pub peaks: Vec<f32>,
     /// Per channel: what is complete with it.
     pub detections: Vec<Vec<Detection>>,
 }
@@ -78,12 +80,13 @@ pub fn hear(
         }
         samples += frames as i64;
         let detections = channels.par_iter_mut().zip(&block).map(|(channel, samples)| channel.push(samples)).collect();
-        heard(&BlockHeard { frames, detections });
+        let peaks = block.iter().map(|samples| peak(samples)).collect();
+        heard(&BlockHeard { frames, peaks, detections });
     }
     let truncated = reader.truncated().map(|truncated| truncated.to_string());
     let (channels, rest): (Vec<ChannelHeard>, Vec<Vec<Detection>>) =
         channels.into_par_iter().map(|channel| channel.finish(rate, samples, truncated.clone())).unzip();
-    heard(&BlockHeard { frames: 0, detections: rest });
+    heard(&BlockHeard { frames: 0, peaks: vec![0.0; rest.len()], detections: rest });
     Ok(channels)
 }
 
@@ -96,7 +99,7 @@ struct Channel {
 
 impl Channel {
     fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
-        self.peak = samples.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
+        self.peak = self.peak.max(peak(samples));
         let detections = credible(self.hearing.as_mut().map(|hearing| hearing.push(samples)).unwrap_or_default());
         self.detections.extend_from_slice(&detections);
         detections
@@ -108,6 +111,10 @@ impl Channel {
         let heard = ChannelHeard { detections: self.detections, clock_rate, samples, peak: self.peak, truncated };
         (heard, rest)
     }
+}
+
+fn peak(samples: &[f32]) -> f32 {
+    samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs()))
 }
 
 fn credible(mut detections: Vec<Detection>) -> Vec<Detection> {

@@ -40,6 +40,12 @@ impl RunClock {
         self.started_unix_ns
     }
 
+    /// By how much more the wall clock has moved than this one since the run began: it is slewed, and now and then set.
+    pub fn wall_ahead(&self) -> Nanos {
+        let reading = Reading::narrowest();
+        Nanos(reading.unix_ns - self.started_unix_ns) - self.at(reading.monotonic).since_start()
+    }
+
     /// How the wall clock stands to the run clock at this moment. Take a fresh one for every batch of kernel stamps:
     /// then a step of the wall clock disturbs only stamps taken between the step and the batch.
     pub fn bridge(&self) -> Bridge {
@@ -131,6 +137,13 @@ mod tests {
         let slack = bridge.error() + Nanos((clock.now() - before).0 / 1000);
         let mapped = bridge.from_unix(stamp);
         assert!(before - slack <= mapped && mapped <= after + slack, "{before:?} {mapped:?} {after:?} ± {slack}");
+    }
+
+    #[test]
+    fn the_wall_clock_keeps_to_the_run_clock_but_for_what_it_is_slewed() {
+        let clock = RunClock::start();
+        let slack = Nanos::from_micros(200) + Nanos((clock.now() - RunTime::START).0 / 1000);
+        assert!(clock.wall_ahead().abs() <= slack, "{}", clock.wall_ahead());
     }
 
     #[test]

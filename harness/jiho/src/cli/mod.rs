@@ -16,6 +16,7 @@ mod harm;
 mod hear;
 mod init;
 mod join;
+mod listen;
 mod man;
 mod moderate;
 mod relay;
@@ -71,6 +72,7 @@ enum Verb {
     Relay(relay::Args),
     Speak(speak::Args),
     Hear(hear::Args),
+    Listen(listen::Args),
     Join(join::Args),
     Room(moderate::Args),
     Analyze(analyze::Args),
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Verb::Relay(args) => relay::run(args),
         Verb::Speak(args) => speak::run(&args),
         Verb::Hear(args) => hear::run(&args),
+        Verb::Listen(args) => listen::run(&args),
         Verb::Join(args) => join::run(args),
         Verb::Room(args) => moderate::run(args),
         Verb::Analyze(args) => analyze::run(&args),

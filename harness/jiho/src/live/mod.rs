@@ -7,6 +7,8 @@
 mod beats;
 pub mod command;
 mod guest;
+mod host_clock;
+pub mod listen;
 pub mod loopback;
 pub mod part;
 mod record;
@@ -14,6 +16,7 @@ pub mod relay;
 mod relay_csv;
 pub mod seat;
 pub mod sound;
+mod steering;
 mod told;
 
 use std::io::Write;

@@ -7,11 +7,13 @@ use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::{Code, Signal};
 use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::device::{Channels, DEFAULT_BUFFER_FRAMES, Placed, StreamRequest, StreamStatus, system};
+use jiho_drivers::device::{Channels, DEFAULT_BUFFER_FRAMES, Placed, Source, StreamRequest, StreamStatus, system};
 use jiho_proto::event::Event;
 
+use super::host_clock::HostClock;
 use super::record::Record;
 pub use super::record::Stayed;
+use super::steering::Steering;
 use super::{beats, interrupt, say};
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
@@ -19,7 +21,7 @@ use crate::run::interrupt::Interrupt;
 use crate::run::keeper::{Keep, Keeper, Kept, Participant};
 
 /// How often the device's state is looked at, and what was recorded is fetched.
-const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(20);
 /// An assumption: devices that were not calibrated place their first sample this well.
 const START_ERROR: Nanos = Nanos::from_millis(10);
 /// A device that has not started by then never will.
@@ -40,15 +42,24 @@ pub struct Sound {
     pub out: PathBuf,
 }
 
+/// When beeps are to sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// As if the device began at once: late by as much as it takes to begin.
+    FromStart,
+    /// At their instants of the host's wall clock, so that speakers at several hosts sound together.
+    AtWallClock,
+}
+
 /// Plays a time signal, and notes when each beep left.
 ///
 /// # Errors
 /// The device cannot be used, or ends by itself; or a file cannot be written.
-pub fn play(sound: &Sound, signal: &Signal, code: Code) -> anyhow::Result<Stayed> {
+pub fn play(sound: &Sound, signal: &Signal, code: Code, beat: Beat) -> anyhow::Result<Stayed> {
     crate::run::block_on(async {
         let interrupt = interrupt();
         let record = Record::begin(&sound.out, &sound.name, "device", None, Some(signal.family))?;
-        let played = play_into(sound, signal, code, &record, &interrupt).await;
+        let played = play_into(sound, signal, code, beat, &record, &interrupt).await;
         finish(record, played, "played")
     })
 }
@@ -86,32 +97,59 @@ async fn play_into(
     sound: &Sound,
     signal: &Signal,
     code: Code,
+    beat: Beat,
     record: &Record,
     interrupt: &Interrupt,
 ) -> anyhow::Result<usize> {
     let end = RunTime::START + sound.duration;
     let programme = beats::programme(signal, code, record.clock.started_unix_ns(), end)?;
+    let before_mark = programme.waveform().before_mark();
     let emissions = programme.emissions().to_vec();
     let mut table = Table::create(&record.folder.emissions())?;
-    // When the device begins is known only afterwards: beeps are rendered as if it began at once, and noted as it did.
+    // When the device begins is known only afterwards: without the wall clock beeps are rendered as if it began at once, and
+    // noted as it did.
     let assumed = SampleClock::new(record.clock.now(), sound.rate);
-    let source = Box::new(move |first, samples: &mut [f32]| programme.render(&assumed, first, samples));
+    let mut steering = Steering::new(sound.rate);
+    let (source, clock_error): (Source, Nanos) = match beat {
+        Beat::FromStart => {
+            let render = move |first, samples: &mut [f32]| programme.render(&assumed, first, samples);
+            (Box::new(render), Nanos::ZERO)
+        }
+        Beat::AtWallClock => {
+            let host = HostClock::ask();
+            say(&host.described());
+            (steering.source(programme), host.error.unwrap_or_default())
+        }
+    };
     let mut stream = system().play(&request(sound, record.clock), source)?;
     let mut gone = 0;
+    let mut beeps = 0;
     let mut watch = Watch::default();
     while record.clock.now() < end && !interrupt.wanted() {
         tokio::time::sleep(TICK).await;
         let status = stream.status();
         let Some(start) = watch.look(&status, record.clock.now())? else { continue };
-        // Silence that the device put in has made later beeps later.
-        let sent = |at: RunTime| {
-            let count = assumed.first_sample_from(at);
-            let put_in: i64 = status.jumps.iter().take_while(|jump| jump.at <= count).map(|jump| jump.samples).sum();
-            at + (start - assumed.start) + sound.rate.span(put_in)
+        let ahead = record.clock.wall_ahead();
+        if let (Beat::AtWallClock, Some(timeline)) = (beat, stream.timeline()) {
+            steering.look(&timeline, record.clock.now(), ahead);
+        }
+        let sent = |at: RunTime| match beat {
+            Beat::AtWallClock => at - ahead,
+            Beat::FromStart => {
+                // Silence that the device put in has made later beeps later.
+                let count = assumed.first_sample_from(at);
+                let put_in: i64 =
+                    status.jumps.iter().take_while(|jump| jump.at <= count).map(|jump| jump.samples).sum();
+                at + (start - assumed.start) + sound.rate.span(put_in)
+            }
         };
         let due = emissions[gone..].iter().take_while(|emission| sent(emission.at) <= record.clock.now());
         for emission in due {
             gone += 1;
+            if beat == Beat::AtWallClock && !steering.plays(sent(emission.at) - before_mark) {
+                continue;
+            }
+            beeps += 1;
             table.row(&EmissionRow {
                 run_id: record.run.run_id.clone(),
                 rep: 1,
@@ -120,13 +158,13 @@ async fn play_into(
                 code,
                 planned_ns: emission.at.0,
                 sent_ns: sent(emission.at).0,
-                sent_error_ns: START_ERROR.0,
+                sent_error_ns: (START_ERROR + clock_error).0,
                 media_time: assumed.first_sample_from(emission.at).0,
             })?;
         }
         table.flush()?;
     }
-    Ok(gone)
+    Ok(beeps)
 }
 
 async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> anyhow::Result<()> {
@@ -181,7 +219,7 @@ async fn fetch(
     Ok(())
 }
 
-fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
+pub(super) fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
     StreamRequest {
         device: sound.device.clone(),
         rate: sound.rate,
@@ -194,7 +232,7 @@ fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
 
 /// Says once when a device begins, and each time that it stumbles.
 #[derive(Default)]
-struct Watch {
+pub(super) struct Watch {
     started: bool,
     /// By its own word, and by its stamps.
     stumbled: (u64, usize),
@@ -202,7 +240,7 @@ struct Watch {
 
 impl Watch {
     /// When the device's sample 0 was, once it is known.
-    fn look(&mut self, status: &StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
+    pub(super) fn look(&mut self, status: &StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
         if status.ended {
             anyhow::bail!("the sound device ended the stream; is it still connected?");
         }

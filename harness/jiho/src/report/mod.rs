@@ -28,6 +28,7 @@ pub mod json;
 pub(crate) mod jsonl;
 pub mod junit;
 pub mod labels;
+pub mod listen;
 pub mod loopback;
 pub mod packets;
 pub mod pairs;
