@@ -278,8 +278,13 @@ impl Track {
         let delays: Vec<f64> = whole.iter().map(|beep| beep.delay_ms).collect();
         let ms_per_s = theil_sen(&times, &delays)?.slope;
         let middle = (times.first()? + times.last()?) / 2.0;
-        let level: Vec<f64> = times.iter().zip(&delays).map(|(at, ms)| ms - ms_per_s * (at - middle)).collect();
         let by_stamps = heard.timeline.clock.skew.as_ppm() - played.timeline.clock.skew.as_ppm();
+        // A millisecond per second is a thousand parts in a million.
+        let drift_ppm = by_stamps + 1000.0 * ms_per_s;
+        // A card that is faster stretches a beep, which is found where its middle fits: its mark seems later.
+        let stretched_ms = 1e-3 * drift_ppm * Levels::new(played, heard.timeline.clock.rate).middle_s;
+        let level: Vec<f64> =
+            times.iter().zip(&delays).map(|(at, ms)| ms - ms_per_s * (at - middle) - stretched_ms).collect();
         let of = |value: fn(&Beep) -> f64| median(&whole.iter().map(|beep| value(beep)).collect::<Vec<_>>());
         let in_order = sorted(&level);
         Some(Looped {
@@ -288,8 +293,7 @@ impl Track {
             interval_ms: median_interval(&level),
             sd_ms: robust_sd(&level)?,
             spread_ms: in_order.last()? - in_order.first()?,
-            // A millisecond per second is a thousand parts in a million.
-            drift_ppm: by_stamps + 1000.0 * ms_per_s,
+            drift_ppm,
             score: of(|beep| beep.detection.score)?,
             snr_db: of(|beep| beep.detection.snr_db)?,
             gain_db: of(|beep| beep.gain_db)?,
@@ -316,6 +320,8 @@ struct Levels {
     before: f64,
     after: f64,
     played_power: f64,
+    /// From its mark to the middle of its energy, in seconds.
+    middle_s: f64,
 }
 
 impl Levels {
@@ -325,7 +331,10 @@ impl Levels {
         let mut sound = vec![0.0; (before + after).ceil() as usize];
         waveform.add(-before / rate.hz(), rate, &mut sound);
         let played_power = power(&sound) * 10.0_f64.powf(played.gain_db / 10.0);
-        Self { before, after, played_power }
+        let energy = |sample: &f32| f64::from(*sample).powi(2);
+        let moment: f64 = sound.iter().enumerate().map(|(n, sample)| (n as f64 - before) * energy(sample)).sum();
+        let middle_s = moment / sound.iter().map(energy).sum::<f64>() / rate.hz();
+        Self { before, after, played_power, middle_s }
     }
 
     fn gain_db(&self, samples: &[f32], mark: f64) -> f64 {

@@ -109,7 +109,7 @@ pub struct StreamRequest {
 pub enum Channels {
     /// As few as the device offers.
     Fewest,
-    /// As many as the device offers, at most [`MOST_CHANNELS`]: some offer hundreds that are not there.
+    /// As many as the device itself has; where it does not say, as many as it offers up to [`MOST_CHANNELS`].
     Most,
     /// So many.
     Exactly(u16),

@@ -27,10 +27,12 @@ pub(super) struct Chosen {
     pub(super) config: StreamConfig,
 }
 
-/// The offer of as many channels as are asked for, in the best format, with a buffer of a fixed size.
+/// The offer of as many channels as are asked for, in the best format, with a buffer of a fixed size. `own` is how many
+/// channels the device itself has, where it says so: sound servers offer more, and mix them out of those.
 pub(super) fn choose(
     id: &str,
     offers: &[SupportedStreamConfigRange],
+    own: Option<u16>,
     request: &StreamRequest,
 ) -> Result<Chosen, DeviceError> {
     let usable = |offer: &&SupportedStreamConfigRange| {
@@ -42,7 +44,7 @@ pub(super) fn choose(
     let least = request.only.map_or(1, |only| only.saturating_add(1));
     let wanted = |channels: u16| match request.channels {
         Channels::Fewest => channels >= least,
-        Channels::Most => (least..=MOST_CHANNELS.max(least)).contains(&channels),
+        Channels::Most => (least..=own.unwrap_or(MOST_CHANNELS).max(least)).contains(&channels),
         Channels::Exactly(exactly) => channels == exactly && channels >= least,
     };
     // Few channels come first, or many.
@@ -92,6 +94,7 @@ mod tests {
         offers: &[SupportedStreamConfigRange],
         channels: Channels,
         only: Option<u16>,
+        own: Option<u16>,
     ) -> Result<Chosen, DeviceError> {
         let request = StreamRequest {
             device: None,
@@ -101,7 +104,7 @@ mod tests {
             only,
             clock: RunClock::start(),
         };
-        choose("x", offers, &request)
+        choose("x", offers, own, &request)
     }
 
     #[test]
@@ -114,25 +117,27 @@ mod tests {
             offer(6, SampleFormat::F32, sizes),
             offer(32, SampleFormat::F32, sizes),
         ];
-        let of = |channels, only| chosen(&offers, channels, only).map(|c| (c.config.channels, c.format));
+        let of = |channels, only| chosen(&offers, channels, only, None).map(|c| (c.config.channels, c.format));
         assert_eq!(of(Channels::Fewest, None), Ok((1, SampleFormat::U16)));
         assert_eq!(of(Channels::Fewest, Some(1)), Ok((2, SampleFormat::I32)));
         assert_eq!(of(Channels::Most, None), Ok((6, SampleFormat::F32)));
         assert_eq!(of(Channels::Exactly(32), None), Ok((32, SampleFormat::F32)));
+        let own = chosen(&offers, Channels::Most, None, Some(2)).map(|chosen| chosen.config.channels);
+        assert_eq!(own, Ok(2));
         assert!(matches!(of(Channels::Exactly(3), None), Err(DeviceError::Channels { wanted: 3, .. })));
     }
 
     #[test]
     fn the_buffer_is_never_left_to_the_system() {
         for (sizes, frames) in [((64, 4096), 480), ((1024, 4096), 1024), ((16, 128), 128)] {
-            let chosen = chosen(&[offer(1, SampleFormat::F32, sizes)], Channels::Fewest, None).unwrap();
+            let chosen = chosen(&[offer(1, SampleFormat::F32, sizes)], Channels::Fewest, None, None).unwrap();
             assert_eq!(chosen.config.buffer_size, BufferSize::Fixed(frames));
         }
     }
 
     #[test]
     fn formats_of_single_bits_are_no_sound() {
-        let error = chosen(&[offer(2, SampleFormat::DsdU8, (64, 4096))], Channels::Fewest, None).unwrap_err();
+        let error = chosen(&[offer(2, SampleFormat::DsdU8, (64, 4096))], Channels::Fewest, None, None).unwrap_err();
         assert!(matches!(error, DeviceError::Rate { .. }));
     }
 }

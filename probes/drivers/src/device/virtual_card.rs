@@ -125,8 +125,7 @@ impl Side {
     fn stamp<C>(&self, running: &Running<C>) -> Nanos {
         let at = self.time(running, running.buffers * running.period);
         let wrong = if running.buffers < self.wrong_stamps { self.wrong_by } else { Nanos::ZERO };
-        // Reproducible, and without any rhythm that a line could follow.
-        let dice = (running.buffers.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).rem_euclid(2001) - 1000;
+        let dice = dice(running.buffers);
         (at + wrong + Nanos(self.scatter.0 * dice / 1000)).since_start()
     }
 
@@ -135,6 +134,14 @@ impl Side {
             running.status.xrun();
         }
     }
+}
+
+/// From −1000 to 1000: reproducible, and without any rhythm that a line could follow (SplitMix64's mixing).
+fn dice(number: i64) -> i64 {
+    let mut mixed = (number as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((mixed ^ (mixed >> 31)) % 2001) as i64 - 1000
 }
 
 impl VirtualCard {
@@ -251,7 +258,7 @@ impl VirtualCard {
         if let Some(id) = request.device.as_ref().filter(|id| *id != VIRTUAL) {
             return Err(DeviceError::Unknown { id: id.clone(), wanted: "play or record" });
         }
-        let chosen = choose(VIRTUAL, &self.offers(), request)?;
+        let chosen = choose(VIRTUAL, &self.offers(), None, request)?;
         let cpal::BufferSize::Fixed(frames) = chosen.config.buffer_size else {
             return Err(DeviceError::Failed { id: VIRTUAL.to_owned(), reason: "no fixed buffer size".to_owned() });
         };

@@ -41,7 +41,8 @@ impl SoundDevices for CpalDevices {
         let device = find(request, PLAY, Host::default_output_device)?;
         let id = name_of(&device);
         let offers = device.supported_output_configs().map_err(|error| unusable(request, &id, &error, PLAY))?;
-        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), request)?;
+        let own = device.default_output_config().ok().map(|config| config.channels());
+        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), own, request)?;
         let status = Arc::new(SharedStatus::default());
         let (writer, reader) = marks();
         let mut player = Player::new(source, config.channels, request.only, writer);
@@ -63,7 +64,8 @@ impl SoundDevices for CpalDevices {
         let device = find(request, RECORD, Host::default_input_device)?;
         let id = name_of(&device);
         let offers = device.supported_input_configs().map_err(|error| unusable(request, &id, &error, RECORD))?;
-        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), request)?;
+        let own = device.default_input_config().ok().map(|config| config.channels());
+        let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), own, request)?;
         let status = Arc::new(SharedStatus::default());
         let (samples_in, samples) = ring(CAPTURE_SECONDS * request.rate.0 as usize * usize::from(config.channels));
         let (writer, reader) = marks();
