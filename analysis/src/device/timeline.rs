@@ -180,18 +180,26 @@ impl Timekeeper {
         if self.window.is_empty() {
             return None;
         }
+        let all = self.through(self.jumps.clone())?;
+        // What seemed a jump at the time, and is none beside all that came later, was a wandering stamp.
+        let real = |jump: &&Jump| 2 * jump.samples.abs() >= self.samples(LEAST_JUMP_S);
+        let jumps: Vec<Jump> = all.jumps.iter().filter(real).copied().collect();
+        if jumps.len() == all.jumps.len() { Some(all) } else { self.through(jumps) }
+    }
+
+    /// The timeline with jumps at given places.
+    fn through(&self, mut jumps: Vec<Jump>) -> Option<Timeline> {
         let x: Vec<f64> = self.history.iter().map(|stamp| self.seconds(stamp.first.0)).collect();
         let y: Vec<f64> =
             self.history.iter().zip(&x).map(|(stamp, x)| stamp.at.since_start().as_secs_f64() - x).collect();
         let mut edges = vec![0];
-        edges.extend(self.jumps.iter().map(|jump| self.history.partition_point(|stamp| stamp.first < jump.at)));
+        edges.extend(jumps.iter().map(|jump| self.history.partition_point(|stamp| stamp.first < jump.at)));
         edges.push(x.len());
         let stretches: Vec<_> = edges.windows(2).map(|edge| edge[0]..edge[1]).collect();
         let slope = theil_sen_in(&x, &y, &stretches).map_or(self.line.slope, |trend| trend.slope);
         let level = |stretch: &std::ops::Range<usize>| {
             median(&stretch.clone().map(|n| y[n] - slope * x[n]).collect::<Vec<_>>())
         };
-        let mut jumps = self.jumps.clone();
         let first = stretches.first().and_then(level).unwrap_or(self.line.level);
         let mut before = Some(first);
         for (jump, stretch) in jumps.iter_mut().zip(&stretches[1..]) {
@@ -371,7 +379,7 @@ mod tests {
         #[test]
         fn every_jump_is_found_and_none_invented(
             ppm in -200.0..200.0_f64,
-            gaps in prop::collection::vec((40_i64..200, prop_oneof![-960_i64..=-48, 48_i64..=4800]), 0..6),
+            gaps in prop::collection::vec((40_i64..200, prop_oneof![-960_i64..=-72, 72_i64..=4800]), 0..6),
             seed: u64,
         ) {
             let mut at = 60;

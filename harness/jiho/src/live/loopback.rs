@@ -101,13 +101,12 @@ pub fn run(
             break Some(if playing.ended { "playing" } else { "recording" });
         }
         let starts = [("playing", playing.start), ("recording", recording.start)];
-        if let Some((which, _)) = starts.iter().find(|(_, start)| start.is_none()) {
-            if now - begun > PATIENCE {
-                anyhow::bail!(
-                    "the {which} device takes the stream and does not run it: try another device, rate or --buffer; on \
-                     PulseAudio a sink that is suspended may need something else to play"
-                );
-            }
+        let idle = starts.iter().find(|(_, start)| start.is_none()).filter(|_| now - begun > PATIENCE);
+        if let Some((which, _)) = idle {
+            anyhow::bail!(
+                "the {which} device takes the stream and does not run it: try another device, rate or --buffer; on \
+                 PulseAudio a sink that is suspended may need something else to play"
+            );
         }
         if playing.start.is_some_and(|start| now - start > end.since_start()) {
             break None;

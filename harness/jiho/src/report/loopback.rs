@@ -35,6 +35,8 @@ pub struct LoopbackRow {
     pub(crate) told_xruns: u64,
     pub(crate) play_stamp_sd_ms: f64,
     pub(crate) record_stamp_sd_ms: f64,
+    pub(crate) play_skew_ppm: f64,
+    pub(crate) record_skew_ppm: f64,
     pub(crate) ended: Option<String>,
     pub(crate) findings: String,
 }
@@ -79,6 +81,8 @@ impl LoopbackRow {
             told_xruns: played.status.xruns + recorded.status.xruns,
             play_stamp_sd_ms: played.timeline.stamp_sd.as_millis_f64(),
             record_stamp_sd_ms: recorded.timeline.stamp_sd.as_millis_f64(),
+            play_skew_ppm: played.timeline.clock.skew.as_ppm(),
+            record_skew_ppm: recorded.timeline.clock.skew.as_ppm(),
             ended: ended.map(str::to_owned),
             findings: measured.findings.iter().map(name).collect::<Vec<_>>().join(" "),
         }
@@ -102,7 +106,11 @@ pub fn text(asked: &Asked, outcome: &Outcome) -> String {
                 "  beeps     {} of {}; sd {:.3} ms, from least to greatest {:.3} ms",
                 row.heard, row.beeps, looped.sd_ms, looped.spread_ms
             );
-            let _ = writeln!(text, "  drift     {:+.1} ppm between the cards, taken out", looped.drift_ppm);
+            let _ = writeln!(
+                text,
+                "  drift     {:+.1} ppm between the cards, taken out; they count {:+.0} and {:+.0} ppm faster than this host",
+                looped.drift_ppm, row.play_skew_ppm, row.record_skew_ppm
+            );
             let _ = writeln!(
                 text,
                 "  sound     channel {}, score {:.2}, {:+.1} dB against what was played, {:.0} dB over noise",

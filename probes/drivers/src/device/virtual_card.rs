@@ -254,7 +254,7 @@ impl VirtualCard {
         request: &StreamRequest,
         side: &Side,
         make: impl FnOnce(&Chosen) -> C,
-    ) -> Result<(Running<C>, Arc<SharedStatus>, Arc<()>), DeviceError> {
+    ) -> Result<(Running<C>, Arc<()>), DeviceError> {
         if let Some(id) = request.device.as_ref().filter(|id| *id != VIRTUAL) {
             return Err(DeviceError::Unknown { id: id.clone(), wanted: "play or record" });
         }
@@ -262,19 +262,18 @@ impl VirtualCard {
         let cpal::BufferSize::Fixed(frames) = chosen.config.buffer_size else {
             return Err(DeviceError::Failed { id: VIRTUAL.to_owned(), reason: "no fixed buffer size".to_owned() });
         };
-        let status = Arc::new(SharedStatus::default());
         let stream = Arc::new(());
         let start = self.now() + side.start;
         let running = Running {
             callback: make(&chosen),
-            status: status.clone(),
+            status: Arc::default(),
             stream: Arc::downgrade(&stream),
             clock: SampleClock { skew: side.skew, ..SampleClock::new(start, request.rate) },
             period: i64::from(frames),
             buffers: 0,
             channels: chosen.config.channels,
         };
-        Ok((running, status, stream))
+        Ok((running, stream))
     }
 }
 
@@ -300,7 +299,8 @@ impl SoundDevices for VirtualCard {
     fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError> {
         let (writer, reader) = marks();
         let make = |chosen: &Chosen| Player::new(source, chosen.config.channels, request.only, writer);
-        let (running, status, stream) = self.open(request, &self.model.play, make)?;
+        let (running, stream) = self.open(request, &self.model.play, make)?;
+        let status = running.status.clone();
         let mut shared = self.shared();
         shared.playing = Some(running);
         shared.cable = Cable::default();
@@ -313,7 +313,8 @@ impl SoundDevices for VirtualCard {
         let channels = self.model.channels;
         let (samples_in, samples) = ring(CAPTURE_SECONDS * request.rate.0 as usize * usize::from(channels));
         let make = |chosen: &Chosen| Capturer::new(samples_in, chosen.config.channels, writer);
-        let (running, status, stream) = self.open(request, &self.model.capture, make)?;
+        let (running, stream) = self.open(request, &self.model.capture, make)?;
+        let status = running.status.clone();
         self.shared().capturing = Some(running);
         let following = Following::new(status, reader, request.rate, RunTime::START);
         Ok(Box::new(CapturingStream { following, samples, channels, _stream: stream }))
