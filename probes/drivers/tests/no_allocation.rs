@@ -25,8 +25,9 @@ fn request() -> StreamRequest {
 }
 
 fn beeps() -> Source {
-    let programme: Programme =
-        Signal::VOICED.programmes(&[Code::new(0).unwrap()], RunTime::START, Nanos::from_secs(20)).remove(0);
+    let programme: Programme = Signal::VOICED
+        .programmes(&Code::all().take(1).collect::<Vec<_>>(), RunTime::START, Nanos::from_secs(20))
+        .remove(0);
     let clock = SampleClock::new(RunTime::START, Rate::OPUS);
     Box::new(move |first, samples| programme.render(&clock, first, samples))
 }
