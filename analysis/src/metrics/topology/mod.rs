@@ -48,6 +48,8 @@ pub struct Observations {
     pub receivers: Vec<String>,
     /// How clients came in, one each.
     pub greetings: Vec<Greeting>,
+    /// Whether clients came in by another way than their packets took: then what greetings took says nothing of that.
+    pub greeted_elsewhere: bool,
     /// Packets that our own clients dropped on purpose.
     pub drops: Vec<Drop>,
     /// Which of our own clients sealed what they sent end to end, with a key that no server has.

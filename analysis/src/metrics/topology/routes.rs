@@ -63,7 +63,7 @@ pub(super) fn routes<'o>(observations: &'o Observations) -> Vec<Route<'o>> {
             let answer = (to.joined - to.admitted).as_millis_f64() - stood(recorder, to.joined);
             Some(question + answer)
         };
-        let more_ms = greeted().map(|greeted| quickest_ms - greeted);
+        let more_ms = greeted().filter(|_| !observations.greeted_elsewhere).map(|greeted| quickest_ms - greeted);
         Some(Route { speaker, recorder, tier, quickest_ms, jitter_ms: usual_ms - quickest_ms, more_ms })
     };
     passages.iter().filter_map(route).collect()

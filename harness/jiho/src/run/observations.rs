@@ -1,8 +1,8 @@
 //! What a run's tables say about who served the room.
 //!
 //! Only tables are read, and of them only what an ear heard and what a client of ours did and saw itself: never the
-//! experiment, or what a server called a stream; of `run.json` only when its process began, if there
-//! are several.
+//! experiment, or what a server called a stream; of `run.json` only whether it ran over loopback, and, if there are
+//! several, when its process began.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,7 @@ use jiho_analysis::roles::{Change, Step};
 use jiho_analysis::track::BreakKind;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime};
 
+use super::World;
 use super::folder::Folder;
 use super::passages::Packets;
 use super::time_line::TimeLine;
@@ -24,6 +25,7 @@ use crate::report::drops::DropRow;
 use crate::report::emissions::EmissionRow;
 use crate::report::events::{EventRow, Kind};
 use crate::report::packets::{PacketRow, Tap};
+use crate::report::run_json::RunJson;
 use crate::report::table::{Table, TableError};
 
 /// A delay that changes by less over a hole is as before.
@@ -53,10 +55,18 @@ pub fn read(folders: &[Folder]) -> anyhow::Result<Observations> {
         receivers: packets.receivers(),
         holes: breaks.iter().filter_map(hole).collect(),
         greetings: ears.iter().filter_map(|ear| greeting(&ear.name, &events)).collect(),
+        greeted_elsewhere: is_on_loopback(first)?,
         ears,
         drops,
         sealed: sealed.into_iter().collect(),
     })
+}
+
+/// Over loopback made-up links act on packets, and not on the control connections by which clients come in. A folder that
+/// does not say where it ran is taken at its word.
+fn is_on_loopback(folder: &Folder) -> anyhow::Result<bool> {
+    let path = folder.run_json();
+    Ok(path.is_file() && RunJson::read(&path)?.on == World::Loopback.name())
 }
 
 /// What clients did and noted.
