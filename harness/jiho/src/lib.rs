@@ -1,5 +1,6 @@
 //! The harness: experiments as files, and the commands of the `jiho` binary.
 
+pub mod bus;
 pub mod cli;
 pub mod compare;
 pub mod exit;
@@ -8,6 +9,7 @@ pub mod figures;
 pub mod gates;
 pub mod hearing;
 pub mod live;
+pub mod processes;
 pub mod random_rooms;
 pub mod report;
 pub mod run;

@@ -7,7 +7,7 @@
 //! functions say that jiho was built without.
 
 use jiho_analysis::device::{Jump, Timeline};
-use jiho_analysis::units::{MediaTime, Rate, RunTime};
+use jiho_analysis::units::{MediaTime, Rate, RunTime, SampleClock};
 
 use crate::clock::RunClock;
 
@@ -15,14 +15,15 @@ use crate::clock::RunClock;
 mod callbacks;
 #[cfg(feature = "device")]
 mod format;
+pub mod headset;
 pub mod hosts;
 #[cfg(feature = "device")]
 mod offer;
 mod placed;
-#[cfg(feature = "device")]
 mod ring;
 #[cfg(feature = "device")]
 mod status;
+pub mod steering;
 #[cfg(feature = "device")]
 mod streams;
 #[cfg(feature = "device")]
@@ -159,9 +160,9 @@ pub const CAPTURE_SECONDS: usize = 4;
 /// How a stream fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamStatus {
-    /// The run time of sample 0 at the device, by the line through the device's stamps, which are wrong by milliseconds
-    /// on several systems: calibrate by a loop-back. `None`: too few buffers have come yet.
-    pub start: Option<RunTime>,
+    /// Maps counts, with the jumps before them added, to run time, by the line through the device's last stamps, which are
+    /// wrong by milliseconds on several systems: calibrate by a loop-back. `None`: too few buffers have come yet.
+    pub clock: Option<SampleClock>,
     /// Before this count all jumps are known.
     pub settled: MediaTime,
     /// Where time jumped against the count, and by how many samples.
@@ -174,6 +175,18 @@ pub struct StreamStatus {
     pub ended: bool,
     /// Whether the system refused its thread real-time priority, as far as it tells.
     pub realtime_denied: bool,
+}
+
+impl StreamStatus {
+    /// The run time of sample 0 at the device.
+    pub fn start(&self) -> Option<RunTime> {
+        self.clock.map(|clock| clock.start)
+    }
+
+    /// By how many samples the count is behind time, after all jumps so far.
+    pub fn jumped(&self) -> i64 {
+        self.jumps.iter().map(|jump| jump.samples).sum()
+    }
 }
 
 /// Why a device cannot be used.

@@ -1,5 +1,6 @@
 //! `jiho device`: which sound devices there are, and what they do to sound.
 
+mod bus;
 mod list;
 mod loopback;
 
@@ -22,11 +23,13 @@ enum Action {
     /// each. A sound system that cannot be used says what it lacks.
     List,
     Loopback(loopback::Args),
+    Bus(bus::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.action {
         Action::List => list::run(),
         Action::Loopback(args) => loopback::run(args),
+        Action::Bus(args) => bus::run(args),
     }
 }

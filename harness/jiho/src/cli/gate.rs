@@ -128,7 +128,7 @@ fn measured(args: &Args, asked: &Asked, reference: &mut Reference) -> anyhow::Re
     let world = args.world.world();
     let count = match (args.repeat, experiment.run.repeat, world) {
         (Some(count), ..) => count,
-        (None, 1, World::Loopback) => REPETITIONS,
+        (None, 1, World::Loopback | World::Device) => REPETITIONS,
         (None, count, _) => count,
     };
     let out = args.world.out(experiment);

@@ -132,6 +132,7 @@ pub fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "jiho: {}", message(&error));
         Exit::of(&error)
     });
+    crate::bus::leave();
     exit.into()
 }
 

@@ -83,6 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
     }
+    args.on.enter(&as_given)?;
     let world = World::from(args.on);
     let sweep = Sweep { plan: &plan, world, figures: &figures, points: &points, discard: args.discard_runs };
     let interrupted = play(&sweep, &wanted, &mut table)?;

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::theirs::RelayArgs;
+use crate::bus;
 use crate::experiment::{self, Experiment, ExperimentError};
 use crate::run::{World, stamp};
 
 /// Where and how an experiment is run.
 #[derive(Debug, clap::Args)]
 pub(super) struct WorldArgs {
-    /// Where: in real time over this machine's loopback, or in virtual time; through the experiment's links.
+    /// Where: in real time over this machine's loopback, or in virtual time, through the experiment's links; or over loopback
+    /// with sound devices for mouths and ears, on the bus that is up (`jiho device bus`) or on one of its own.
     #[arg(long, value_enum, default_value_t = On::Loopback)]
     on: On,
     /// The folder to make [default: runs/NAME-TIME]
@@ -28,6 +30,17 @@ pub(super) struct WorldArgs {
 pub(super) enum On {
     Sim,
     Loopback,
+    Device,
+}
+
+impl On {
+    /// Brings this process to where the experiment is held, before anything else is done.
+    pub(super) fn enter(self, experiment: &Experiment) -> anyhow::Result<()> {
+        if self != Self::Device {
+            return Ok(());
+        }
+        bus::enter(&experiment.everybody().map(str::to_owned).collect::<Vec<_>>())
+    }
 }
 
 impl From<On> for World {
@@ -35,6 +48,7 @@ impl From<On> for World {
         match on {
             On::Sim => Self::Sim,
             On::Loopback => Self::Loopback,
+            On::Device => Self::Device,
         }
     }
 }
@@ -49,6 +63,7 @@ impl WorldArgs {
         let given = experiment::read(file)?;
         let mut experiment = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
         experiment.run.seed = self.seed.unwrap_or(experiment.run.seed);
+        self.on.enter(&experiment)?;
         Ok((self.relay.served(experiment)?, given))
     }
 

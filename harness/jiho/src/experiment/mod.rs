@@ -198,9 +198,13 @@ impl Experiment {
 
     /// The names of those whose ears are recorded.
     pub fn recorded(&self) -> impl Iterator<Item = &str> {
+        self.everybody().filter(|name| self.run.records(name))
+    }
+
+    /// Everybody's name: speakers, then listeners.
+    pub fn everybody(&self) -> impl Iterator<Item = &str> {
         let speakers = self.speakers.iter().map(|speaker| speaker.name.as_str());
-        let listeners = self.listeners.iter().map(|listener| listener.name.as_str());
-        speakers.chain(listeners).filter(|name| self.run.records(name))
+        speakers.chain(self.listeners.iter().map(|listener| listener.name.as_str()))
     }
 
     /// The effective form as a file's text, which reads as the same experiment.

@@ -100,7 +100,7 @@ pub fn run(
         if playing.ended || recording.ended {
             break Some(if playing.ended { "playing" } else { "recording" });
         }
-        let starts = [("playing", playing.start), ("recording", recording.start)];
+        let starts = [("playing", playing.start()), ("recording", recording.start())];
         let idle = starts.iter().find(|(_, start)| start.is_none()).filter(|_| now - begun > PATIENCE);
         if let Some((which, _)) = idle {
             anyhow::bail!(
@@ -108,7 +108,7 @@ pub fn run(
                  PulseAudio a sink that is suspended may need something else to play"
             );
         }
-        if playing.start.is_some_and(|start| now - start > end.since_start()) {
+        if playing.start().is_some_and(|start| now - start > end.since_start()) {
             break None;
         }
     };

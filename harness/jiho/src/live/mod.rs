@@ -16,7 +16,6 @@ pub mod relay;
 mod relay_csv;
 pub mod seat;
 pub mod sound;
-mod steering;
 mod told;
 
 use std::io::Write;

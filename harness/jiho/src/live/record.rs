@@ -64,6 +64,7 @@ impl Record {
             seal: None,
             singing: None,
             late: Vec::new(),
+            devices: None,
             host: Some(Host::this(clock.started_unix_ns(), &[], 0)),
         };
         run.write(&folder.run_json())?;

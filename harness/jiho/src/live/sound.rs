@@ -7,13 +7,13 @@ use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::{Code, Signal};
 use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
+use jiho_drivers::device::steering::Steering;
 use jiho_drivers::device::{Channels, DEFAULT_BUFFER_FRAMES, Placed, Source, StreamRequest, StreamStatus, system};
 use jiho_proto::event::Event;
 
 use super::host_clock::HostClock;
 use super::record::Record;
 pub use super::record::Stayed;
-use super::steering::Steering;
 use super::{beats, interrupt, say};
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
@@ -109,16 +109,16 @@ async fn play_into(
     // When the device begins is known only afterwards: without the wall clock beeps are rendered as if it began at once, and
     // noted as it did.
     let assumed = SampleClock::new(record.clock.now(), sound.rate);
-    let mut steering = Steering::new(sound.rate);
-    let (source, clock_error): (Source, Nanos) = match beat {
+    let (mut steering, source, clock_error): (Option<Steering>, Source, Nanos) = match beat {
         Beat::FromStart => {
             let render = move |first, samples: &mut [f32]| programme.render(&assumed, first, samples);
-            (Box::new(render), Nanos::ZERO)
+            (None, Box::new(render), Nanos::ZERO)
         }
         Beat::AtWallClock => {
             let host = HostClock::ask();
             say(&host.described());
-            (steering.source(programme), host.error.unwrap_or_default())
+            let (steering, source) = Steering::of(programme);
+            (Some(steering), source, host.error.unwrap_or_default())
         }
     };
     let mut stream = system().play(&request(sound, record.clock), source)?;
@@ -130,8 +130,8 @@ async fn play_into(
         let status = stream.status();
         let Some(start) = watch.look(&status, record.clock.now())? else { continue };
         let ahead = record.clock.wall_ahead();
-        if let (Beat::AtWallClock, Some(timeline)) = (beat, stream.timeline()) {
-            steering.look(&timeline, record.clock.now(), ahead);
+        if let Some(steering) = &mut steering {
+            steering.look(&status, record.clock.now(), ahead);
         }
         let sent = |at: RunTime| match beat {
             Beat::AtWallClock => at - ahead,
@@ -146,7 +146,7 @@ async fn play_into(
         let due = emissions[gone..].iter().take_while(|emission| sent(emission.at) <= record.clock.now());
         for emission in due {
             gone += 1;
-            if beat == Beat::AtWallClock && !steering.plays(sent(emission.at) - before_mark) {
+            if steering.as_ref().is_some_and(|steering| !steering.plays(sent(emission.at) - before_mark)) {
                 continue;
             }
             beeps += 1;
@@ -173,7 +173,7 @@ async fn record_from(sound: &Sound, record: &Record, interrupt: &Interrupt) -> a
         name: sound.name.clone(),
         role: Role::Listener,
         programme: None,
-        sings: false,
+        told: false,
         speaks_later: false,
         keyless: false,
         clock_error: START_ERROR,
@@ -244,10 +244,10 @@ impl Watch {
         if status.ended {
             anyhow::bail!("the sound device ended the stream; is it still connected?");
         }
-        if status.start.is_none() && now.since_start() > PATIENCE {
+        if status.start().is_none() && now.since_start() > PATIENCE {
             anyhow::bail!("the sound device takes the stream and does not run it: try another one or another rate");
         }
-        if status.start.is_some() && !self.started {
+        if status.start().is_some() && !self.started {
             self.started = true;
             say("the sound device runs");
         }
@@ -259,6 +259,6 @@ impl Watch {
             ));
             self.stumbled = stumbled;
         }
-        Ok(status.start)
+        Ok(status.start())
     }
 }

@@ -32,7 +32,7 @@ pub struct RunJson {
     pub rep: u32,
     /// The experiment's name; of a single part of a room, its own.
     pub experiment: String,
-    /// `sim` or `loopback`; of a single part, `room` or `device`.
+    /// `sim`, `loopback` or `device`; of a single part, `room` or `device`.
     pub on: String,
     /// Of all random numbers.
     pub seed: u32,
@@ -61,6 +61,9 @@ pub struct RunJson {
     /// Speakers whose first beeps could not be sounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<Late>,
+    /// The sound devices that clients spoke and heard by, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<OnDevices>,
     /// What depends on the machine and the moment; none in simulation, whose runs repeat to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
@@ -83,6 +86,55 @@ pub struct Late {
     pub name: String,
     /// Beeps that were due before the mouth opened: nobody expects them.
     pub beeps: usize,
+}
+
+/// Sound devices that clients spoke and heard by, and one recording of all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OnDevices {
+    /// Whose they were, as devices' ids begin.
+    pub host: String,
+    /// Why jiho had no real-time priority, if it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_time_refused: Option<String>,
+    /// How long sound waits between a client and its microphone, and again between it and its loudspeaker.
+    pub headset_delay_ns: i64,
+    /// By how much the devices counted faster than this host's clock, by which all times are.
+    pub skew_ppm: Option<f64>,
+    /// How often the recording stumbled.
+    pub xruns: usize,
+    /// Which devices had nothing to give in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingSound>,
+}
+
+/// A device that had nothing to give in time, or a client that had not: silence was played.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MissingSound {
+    /// Whose.
+    pub device: String,
+    /// At 48 kHz.
+    pub samples: u64,
+}
+
+impl OnDevices {
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(why) = &self.real_time_refused {
+            remarks.push(format!("There was no real-time priority ({why}): on a busy machine sound breaks off."));
+        }
+        if self.xruns > 0 {
+            let text = format!(
+                "The recording of all devices stumbled {} times: silence stands for what it lacks.",
+                self.xruns
+            );
+            remarks.push(text);
+        }
+        remarks.extend(self.missing.iter().map(|MissingSound { device, samples }| {
+            let missing_ms = *samples as f64 / 48.0;
+            format!("{device} had silence for {missing_ms:.0} ms, as sound came too late: this machine was too busy.")
+        }));
+        remarks
+    }
 }
 
 /// The machine, the moment, and how well it kept time.
@@ -231,7 +283,8 @@ impl RunJson {
             format!("{name} joined late: {beeps} due before it spoke.")
         });
         let seal = self.seal.iter().flat_map(Sealed::remarks);
-        late.chain(seal).chain(self.host.iter().flat_map(Host::remarks)).collect()
+        let devices = self.devices.iter().flat_map(OnDevices::remarks);
+        late.chain(seal).chain(devices).chain(self.host.iter().flat_map(Host::remarks)).collect()
     }
 
     /// What went wrong, what there is to remark, and whether the run is whole: one sentence each.

@@ -116,13 +116,15 @@ struct Way {
     codec: f64,
     network: f64,
     buffer: f64,
+    devices: f64,
 }
 
 impl Way {
     fn of(heard: Nanos, path: &FramePath, lookahead_ms: f64) -> Self {
         let (network, buffer) = (path.network.as_millis_f64(), path.buffer.as_millis_f64());
         let packetisation = path.mouth_to_ear().as_millis_f64() - network - buffer;
-        Self { heard: heard.as_millis_f64(), packetisation, codec: lookahead_ms, network, buffer }
+        let devices = path.devices.as_millis_f64();
+        Self { heard: heard.as_millis_f64(), packetisation, codec: lookahead_ms, network, buffer, devices }
     }
 
     /// The parts of one beep add up; medians of each part would not.
@@ -134,17 +136,18 @@ impl Way {
 
     /// What was heard less what the packets say: negative if it was heard earlier.
     fn unexplained_ms(&self) -> f64 {
-        self.heard - (self.packetisation + self.codec + self.network + self.buffer)
+        self.heard - (self.packetisation + self.codec + self.network + self.buffer + self.devices)
     }
 
     fn in_words(self) -> String {
-        let Self { heard, packetisation, codec, network, buffer } = self;
+        let Self { heard, packetisation, codec, network, buffer, devices } = self;
+        let devices = if devices > 0.0 { format!(", {devices:.1} between clients and devices") } else { String::new() };
         let codec = if codec > 0.0 { format!("{codec:.1} codec look-ahead, ") } else { String::new() };
         let rest = self.unexplained_ms();
         let rest = if rest.abs() > UNEXPLAINED_MS { format!(", {rest:+.1} unexplained") } else { String::new() };
         format!(
             "Of the {heard:.1} ms of the beep nearest the median, {packetisation:.1} are packetisation, \
-             {codec}{network:.1} network and relay, {buffer:.1} jitter buffer{rest}"
+             {codec}{network:.1} network and relay, {buffer:.1} jitter buffer{devices}{rest}"
         )
     }
 }
@@ -195,7 +198,8 @@ mod tests {
     use super::*;
 
     fn way(network_ms: i64, buffer_ms: i64, heard_us: i64) -> Way {
-        let path = FramePath { network: Nanos::from_millis(network_ms), buffer: Nanos::from_millis(buffer_ms) };
+        let [network, buffer] = [network_ms, buffer_ms].map(Nanos::from_millis);
+        let path = FramePath { network, buffer, devices: Nanos::ZERO };
         Way::of(Nanos(heard_us * 1_000), &path, 6.5)
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct Member {
     /// In a chorus: how it sings its programme.
     singer: Option<SingerConfig>,
     pub(crate) seal: Option<Seal>,
+    /// What its mouth says in place of its programme: the programme sounds elsewhere.
+    sound: Option<Box<dyn Mouth>>,
     ear: Keep,
     rng: Pcg32,
     place: Place,
@@ -168,8 +170,22 @@ impl Member {
     /// Somebody who speaks if there is a programme. `luck` decides what RTP wants random, and when ear and mouth open.
     pub(crate) fn new(name: &str, role: Role, playout: PlayoutPolicy, programme: Option<Programme>, luck: u64) -> Self {
         let (name, rng) = (name.to_owned(), Pcg32::seed_from_u64(luck));
-        let (singer, seal, ear, place, drop_probe) = (None, None, Keep::Recording, Place::default(), None);
-        Self { name, role, playout, programme, singer, seal, ear, rng, place, drop_probe, comes: None, goes: None }
+        let (singer, sound, seal, ear, place, drop_probe) = (None, None, None, Keep::Recording, Place::default(), None);
+        Self {
+            name,
+            role,
+            playout,
+            programme,
+            singer,
+            sound,
+            seal,
+            ear,
+            rng,
+            place,
+            drop_probe,
+            comes: None,
+            goes: None,
+        }
     }
 
     /// Somebody who drops some of its own packets on purpose.
@@ -183,12 +199,23 @@ impl Member {
             name: self.name.clone(),
             role: self.role,
             programme: self.programme.as_ref().map(|p| (p.code(), p.emissions().to_vec())),
-            sings: self.singer.is_some(),
+            told: self.singer.is_some(),
             speaks_later: self.role == Role::Listener || self.comes.is_some(),
             keyless: self.seal == Some(Seal::Keyless),
             clock_error: self.place.clock.as_ref().map_or(Nanos::ZERO, LocalClock::bound),
             ear: self.ear,
         }
+    }
+
+    /// What it has to say.
+    pub(super) fn voice(&self) -> Option<Programme> {
+        self.programme.clone()
+    }
+
+    /// Somebody whose mouth says what `sound` brings: the voice sounds elsewhere.
+    pub(super) fn through(mut self, sound: Option<Box<dyn Mouth>>) -> Self {
+        self.sound = sound;
+        self
     }
 
     /// What its records are kept by: its host's own clock.
@@ -221,17 +248,18 @@ impl Member {
     ) -> Result<Endpoint, EndpointError> {
         let Place { card_start, ref clock, .. } = self.place;
         let clock = clock.clone();
-        let singer = self.singer.take();
+        let (singer, sound) = (self.singer.take(), self.sound.take());
         let ear_phase = self.phase() + card_start;
         let mouth = self.programme.take().map(|programme| MouthConfig {
             ssrc: self.rng.next_u32(),
             first_sequence: (self.rng.next_u32() >> 16) as u16,
             first_timestamp: self.rng.next_u32(),
             phase: self.phase() + card_start,
-            mouth: match singer {
+            mouth: match (sound, singer) {
+                (Some(sound), _) => sound,
                 // It counts by its card, and what it hears it hears by the same: its host's clock is not asked.
-                Some(singer) => Box::new(Singer::new(singer)),
-                None => mouth(programme, clock),
+                (None, Some(singer)) => Box::new(Singer::new(singer)),
+                (None, None) => mouth(programme, clock),
             },
         });
         Endpoint::new(EndpointConfig {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::external::Group;
+use crate::processes::Group;
 
 /// Whether somebody wants the run to end.
 #[derive(Clone, Debug, Default)]

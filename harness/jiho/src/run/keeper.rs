@@ -35,8 +35,9 @@ pub struct Participant {
     pub role: Role,
     /// What a speaker plays.
     pub programme: Option<(Code, Vec<Emission>)>,
-    /// It sings the programme on what it hears: when a beep was sung is told as it is sung.
-    pub sings: bool,
+    /// When a beep leaves is told as it does, by [`Event::Sung`], as it is sung on what is heard or played into a device;
+    /// otherwise beeps leave as planned.
+    pub told: bool,
     /// Its mouth opens in the middle of the run because it is meant to: it joins late or is promoted. What was due
     /// before was not to be sounded, and is no flaw.
     pub speaks_later: bool,
@@ -233,7 +234,7 @@ mod tests {
             name: "ana".to_owned(),
             role: Role::Speaker,
             programme: Some((Code::new(0).unwrap(), (0..5).map(beep).collect())),
-            sings: false,
+            told: false,
             speaks_later: false,
             keyless: false,
             clock_error: Nanos::ZERO,

@@ -1,6 +1,7 @@
 //! A run in real time over this machine's loopback: every relay and every participant on a thread and a socket of their
 //! own, signalling over TCP. Each is behind the link that the experiment gives it, with the luck that it has in
-//! simulation; what the machine itself adds comes on top. Somebody else's relay takes the place of ours.
+//! simulation; what the machine itself adds comes on top. Somebody else's relay takes the place of ours; on the bus sound
+//! devices take the place of mouths and ears.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,6 +28,7 @@ use super::external::ExternalRelay;
 use super::geography;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
+use super::on_bus::OnBus;
 use super::relays::{self, Station};
 use super::unsignalled::Unsignalled;
 use crate::experiment::Experiment;
@@ -48,6 +50,7 @@ pub(super) async fn play(
     clock: RunClock,
     interrupt: &Interrupt,
     mut theirs: Option<&mut ExternalRelay>,
+    mut on_bus: Option<&mut OnBus>,
     progress: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
     // All have their addresses before anybody comes: who is far from whom goes by these.
@@ -59,7 +62,7 @@ pub(super) async fn play(
         Some(door) => door.own_address(experiment).await?,
         None => ANY_PORT,
     };
-    let (mut to_come, addresses) = comers(experiment, keeper, own)?;
+    let (mut to_come, addresses) = comers(experiment, keeper, own, on_bus.as_deref_mut())?;
     let geography = Arc::new(geography::settled(experiment, &relay_addresses, &addresses));
     let token = theirs.as_ref().map_or(TOKEN, |relay| relay.token()).to_owned();
     let setting = Setting { experiment, clock, geography, token };
@@ -92,7 +95,8 @@ pub(super) async fn play(
             failure = relay.check("in the middle of the run").err().map(|error| error.to_string());
             failure = failure.or_else(|| unanswered.map(Player::unanswered));
         }
-        if clock.now() >= end || interrupt.wanted() || ended || failure.is_some() {
+        let silent = on_bus.as_ref().is_some_and(|on_bus| on_bus.is_over());
+        if clock.now() >= end || interrupt.wanted() || ended || silent || failure.is_some() {
             break;
         }
         there.iter_mut().for_each(|player| player.go_if_due(clock.now()));
@@ -199,18 +203,25 @@ fn comers(
     experiment: &Experiment,
     keeper: &Keeper,
     own: SocketAddr,
+    mut on_bus: Option<&mut OnBus>,
 ) -> anyhow::Result<(VecDeque<Comer>, Vec<SocketAddr>)> {
     let mut comers = Vec::new();
     let speakers = experiment.speakers.iter().map(|speaker| speaker.media);
     let media: Vec<_> = speakers.chain(experiment.listeners.iter().map(|listener| listener.media)).collect();
-    for (index, member) in cast::members(experiment).into_iter().enumerate() {
+    for (index, mut member) in cast::members(experiment).into_iter().enumerate() {
+        let mut records = member.by_own_clock(keeper.records(index));
+        if let Some(seat) = on_bus.as_mut().and_then(|on_bus| on_bus.seat(index)) {
+            let microphone;
+            (microphone, records) = seat.records(records);
+            member = member.through(microphone);
+        }
         comers.push(Comer {
             index,
             name: member.participant().name,
             socket: Socket::bind(media.get(index).copied().flatten().unwrap_or(own))?,
             comes: member.comes.unwrap_or(RunTime::START),
             goes: member.goes,
-            records: member.by_own_clock(keeper.records(index)),
+            records,
             part: Part::Member(Box::new(member)),
         });
     }

@@ -27,6 +27,7 @@ use crate::exit::UsageError;
 use crate::hearing::hear_file;
 use crate::report::RunName;
 use crate::report::emissions::EmissionRow;
+use crate::report::run_json::RunJson;
 use crate::report::table::Table;
 
 /// What a run amounts to.
@@ -161,6 +162,7 @@ pub fn measure(
             }
         }
         paths.add(&folder.packets(), time_line.shift)?;
+        paths.wait(waits(folder)?);
         if listening.family == Family::Pilot {
             stamps.add(folder, time_line.shift)?;
         }
@@ -223,6 +225,15 @@ pub fn measure(
     let RunName { run_id, rep } = run.clone();
     let chorus = None;
     Ok(Findings { run_id, rep, family: listening.family, speakers, recorders, changes, chorus })
+}
+
+/// How long sound waits before mouths capture it, in a folder of a run on devices.
+fn waits(folder: &Folder) -> anyhow::Result<Nanos> {
+    let path = folder.run_json();
+    if !path.is_file() {
+        return Ok(Nanos::ZERO);
+    }
+    Ok(RunJson::read(&path)?.devices.map_or(Nanos::ZERO, |devices| Nanos(devices.headset_delay_ns)))
 }
 
 fn twice(folder: &Folder, what: &str, name: &str) -> UsageError {

@@ -15,6 +15,7 @@ pub mod keeper;
 mod loopback;
 pub mod measure;
 pub mod observations;
+mod on_bus;
 mod passages;
 pub mod paths;
 pub mod pilots;
@@ -36,9 +37,10 @@ use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
 
+use crate::bus;
 use crate::exit::UsageError;
 use crate::experiment::{Experiment, Sealing};
-use crate::report::run_json::{self, Host, RunJson};
+use crate::report::run_json::{self, Host, OnDevices, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
 use crate::report::{
@@ -51,6 +53,7 @@ use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept, Participant};
 use measure::{Findings, Listening};
+use on_bus::OnBus;
 use watch::{Begun, Person, Watch, Watcher};
 
 pub use cast::codec;
@@ -62,6 +65,8 @@ pub enum World {
     Sim,
     /// Real time over this machine's loopback.
     Loopback,
+    /// The same, with sound devices for mouths and ears: those of the [bus](crate::bus).
+    Device,
 }
 
 impl World {
@@ -70,7 +75,13 @@ impl World {
         match self {
             Self::Sim => "sim",
             Self::Loopback => "loopback",
+            Self::Device => "device",
         }
+    }
+
+    /// Whether it takes as long as it takes.
+    pub fn is_real_time(self) -> bool {
+        self != Self::Sim
     }
 }
 
@@ -159,7 +170,7 @@ fn run_under(
 fn name(experiment: &Experiment, world: World) -> RunName {
     RunName::once(match world {
         World::Sim => format!("{}-sim-{:08x}", experiment.name, fnv1a(experiment.ungated().to_toml().as_bytes())),
-        World::Loopback => format!("{}-{}", experiment.name, stamp()),
+        World::Loopback | World::Device => format!("{}-{}", experiment.name, stamp()),
     })
 }
 
@@ -172,6 +183,9 @@ async fn run_until(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
+    let prepared = if world == World::Device { on_bus::prepared(experiment)? } else { experiment.clone() };
+    let experiment = &prepared;
+    let bus = if world == World::Device { Some(bus::entered()?) } else { None };
     let folder = Folder::create(out)?;
     let write = |path: PathBuf, text: &str| {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -185,23 +199,32 @@ async fn run_until(
     let clock = RunClock::start();
     let started_unix_ns = match world {
         World::Sim => 0,
-        World::Loopback => clock.started_unix_ns(),
+        World::Loopback | World::Device => clock.started_unix_ns(),
     };
-    let participants: Vec<_> = cast::members(experiment).iter().map(cast::Member::participant).collect();
+    let members = cast::members(experiment);
+    let mut participants: Vec<_> = members.iter().map(cast::Member::participant).collect();
+    if bus.is_some() {
+        participants = participants.into_iter().map(|who| on_bus::told(who, experiment.signal.family())).collect();
+    }
     let begun = begun(experiment, world, &name, &participants);
     let watcher = progress.watcher(&begun);
     let watched = watcher.map(|watcher| Watch::start(&begun, world == World::Sim, watcher)).transpose()?;
     let keeper = Keeper::start_watched(&folder, name.clone(), started_unix_ns, participants, watched)?;
+    let mut on_bus = match &bus {
+        Some(bus) => Some(OnBus::open(bus, experiment, &members, &folder, &keeper, clock)?),
+        None => None,
+    };
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
-    let played = play(experiment, world, &keeper, clock, interrupt, theirs.as_mut(), &told).await;
+    let played = play(experiment, world, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await;
+    let fared = on_bus.map(|on_bus| tokio::task::block_in_place(|| on_bus.finish()));
     if let Some(theirs) = theirs {
         tokio::task::block_in_place(|| drop(theirs));
         relay_rows::adopt(&folder, &name, started_unix_ns)?;
     }
     // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
     let kept = keeper.finish()?;
-    let run = run_json(experiment, world, name, started_unix_ns, played?, &kept);
+    let run = run_json(experiment, world, name, started_unix_ns, played?, &kept, fared);
     run.write(&folder.run_json())?;
     if let (true, Some(failure)) = (kept.joined.is_empty(), run.failures.first()) {
         anyhow::bail!("{failure}; nobody was let in, and nothing was heard");
@@ -308,6 +331,7 @@ async fn play(
     clock: RunClock,
     interrupt: &Interrupt,
     theirs: Option<&mut ExternalRelay>,
+    on_bus: Option<&mut OnBus>,
     told: &dyn Fn(RunTime),
 ) -> anyhow::Result<Played> {
     match world {
@@ -315,7 +339,9 @@ async fn play(
             tokio::task::block_in_place(|| simulate::play(experiment, keeper, interrupt, told))?;
             Ok(Played { interrupted: interrupt.wanted(), ..Played::default() })
         }
-        World::Loopback => loopback::play(experiment, keeper, clock, interrupt, theirs, told).await,
+        World::Loopback | World::Device => {
+            loopback::play(experiment, keeper, clock, interrupt, theirs, on_bus, told).await
+        }
     }
 }
 
@@ -339,10 +365,15 @@ fn run_json(
     started_unix_ns: i64,
     played: Played,
     kept: &Kept,
+    fared: Option<anyhow::Result<OnDevices>>,
 ) -> RunJson {
     let Played { threads, interrupted, failure } = played;
+    let (devices, gone) = match fared.transpose() {
+        Ok(devices) => (devices, None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
     // The cause before its consequences.
-    let mut failures = Vec::from_iter(failure);
+    let mut failures: Vec<String> = gone.into_iter().chain(failure).collect();
     failures.extend(kept.failures.iter().map(|(name, reason)| format!("{name}: {reason}")));
     failures.extend(threads.iter().filter_map(|report| Some(report.outcome.as_ref().err()?.to_string())));
     RunJson {
@@ -363,7 +394,8 @@ fn run_json(
             .map(|Sealing::Sframe(_)| Sealed::sframe(kept.seals, kept.unopened.clone())),
         singing: Singing::of(experiment),
         late: kept.late.clone(),
-        host: (world == World::Loopback).then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
+        devices,
+        host: world.is_real_time().then(|| Host::this(started_unix_ns, &threads, kept.stalls)),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct FramePath {
     pub network: Nanos,
     /// From there to the instant at which its first sample was played.
     pub buffer: Nanos,
+    /// What it waits between the clients and their devices, before the one and after the other.
+    pub devices: Nanos,
 }
 
 impl FramePath {
@@ -35,6 +37,8 @@ pub struct Paths {
     sent: BTreeMap<String, Vec<Sent>>,
     /// By recorder, speaker and sequence number, in order of time.
     played: BTreeMap<(String, String, u16), Vec<Played>>,
+    /// How long sound waits between a client and a device.
+    waits: Nanos,
     /// When packets came that could not be opened, by the same.
     sealed: BTreeMap<(String, String, u16), Vec<RunTime>>,
 }
@@ -93,7 +97,11 @@ impl Paths {
         if apart(played) > HALF_A_WRAP {
             return None;
         }
-        Some(FramePath { network: played.received - frame.captured, buffer: played.played - played.received })
+        Some(FramePath {
+            network: played.received - frame.captured,
+            buffer: played.played - played.received,
+            devices: self.waits + self.waits,
+        })
     }
 
     /// Says of the beeps that were not found because `recorder` could not open the packets that came: it has no key.
@@ -113,8 +121,14 @@ impl Paths {
         }
     }
 
+    /// Between a client and a device, either way, sound waits for so long.
+    pub fn wait(&mut self, waits: Nanos) {
+        self.waits = waits;
+    }
+
     /// The frame that carries what `speaker` said at `at`.
     fn frame(&self, speaker: &str, at: RunTime) -> Option<&Sent> {
+        let at = at + self.waits;
         let sent = self.sent.get(speaker)?;
         let frame = sent.get(sent.partition_point(|frame| frame.captured <= at))?;
         let first_sample = frame.captured - Rate::OPUS.span(FRAME_SAMPLES as i64);
@@ -128,6 +142,7 @@ impl Paths {
     /// `None` unless all are known.
     pub fn coded(&self, speaker: &str, from: RunTime, to: RunTime, lookahead: Nanos) -> Option<Vec<Toc>> {
         let sent = self.sent.get(speaker)?;
+        let (from, to) = (from + self.waits, to + self.waits);
         let frame = Rate::OPUS.span(FRAME_SAMPLES as i64);
         let first = sent.partition_point(|sent| sent.captured - lookahead <= from);
         let carrying: Vec<&Sent> =

@@ -46,7 +46,7 @@ pub fn carry_out(
 ) -> anyhow::Result<()> {
     let at_once = match sweep.world {
         World::Sim => thread::available_parallelism().map_or(1, usize::from).min(wanted.len()),
-        World::Loopback => 1,
+        World::Loopback | World::Device => 1,
     };
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {

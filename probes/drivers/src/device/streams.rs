@@ -42,7 +42,7 @@ impl Following {
     fn status(&mut self) -> StreamStatus {
         self.catch_up();
         StreamStatus {
-            start: self.keeper.clock().map(|clock| clock.start),
+            clock: self.keeper.clock(),
             settled: self.keeper.settled().unwrap_or_default(),
             jumps: self.keeper.jumps().to_vec(),
             ..self.status.get()

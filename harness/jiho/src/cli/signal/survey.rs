@@ -106,6 +106,7 @@ fn render(file: &Path, args: &Args) -> anyhow::Result<Exit> {
 
 fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let experiment = Experiment::load(file)?;
+    args.on.enter(&experiment)?;
     let world = World::from(args.on);
     let name = format!("{}-survey-{}", experiment.name, run::stamp());
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));

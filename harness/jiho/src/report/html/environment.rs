@@ -65,7 +65,7 @@ fn world(run: &RunJson) -> &'static str {
     match run.on.as_str() {
         "sim" => "simulation, virtual time",
         "loopback" => "real time, over this machine's loopback",
-        "device" => "real time, with a sound device",
+        "device" => "real time, with sound devices",
         _ => "real time, one process of a room",
     }
 }

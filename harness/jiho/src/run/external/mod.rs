@@ -1,7 +1,6 @@
 //! Somebody else's relay: its command is started, waited for until it is ready, watched, and stopped again whatever
 //! happens. What it writes is kept in the run's folder.
 
-mod group;
 mod ready;
 
 use std::fmt;
@@ -12,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-pub use group::Group;
-
 use super::folder::Folder;
 use super::interrupt::Interrupt;
 use crate::exit::UsageError;
 use crate::experiment::{External, duration_text};
+use crate::processes::{Group, shell};
 
 /// How soon its end, and that it is ready, is noticed.
 const TICK: Duration = Duration::from_millis(20);
@@ -106,7 +104,7 @@ impl ExternalRelay {
         let out = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let err = out.try_clone().with_context(cannot)?;
         let folder = std::path::absolute(folder).with_context(cannot)?;
-        let mut shell = group::shell(command);
+        let mut shell = shell(command);
         shell.env("JIHO_TOKEN", &self.token).env("JIHO_RUN_FOLDER", folder).envs(&external.env);
         let child = shell.stdin(Stdio::null()).stdout(out).stderr(err).spawn().with_context(cannot)?;
         let group = Group::of(&child);

@@ -60,6 +60,8 @@ struct Desk {
     who: Participant,
     ear: Option<Ear>,
     mouth: Option<SampleClock>,
+    /// From when until when the mouth sent nothing.
+    pauses: Vec<(RunTime, Option<RunTime>)>,
     /// How many of the programme's beeps are over: sent, or due before the mouth opened.
     sent: usize,
     /// Packets that came, and how many of them could not be opened.
@@ -87,15 +89,33 @@ enum Ear {
 
 impl Desk {
     fn new(who: Participant) -> Self {
-        Self { who, ear: None, mouth: None, sent: 0, received: 0, unopened: 0, not_let_in: Vec::new() }
+        Self {
+            who,
+            ear: None,
+            mouth: None,
+            pauses: Vec::new(),
+            sent: 0,
+            received: 0,
+            unopened: 0,
+            not_let_in: Vec::new(),
+        }
     }
 
     /// What was due while the mouth sent nothing was not sounded.
-    fn skip_until(&mut self, resumed: MediaTime) {
-        if let (Some(mouth), Some((_, emissions))) = (self.mouth, &self.who.programme) {
-            let silent = emissions.partition_point(|emission| emission.at < mouth.time(resumed));
-            self.sent = self.sent.max(silent);
+    fn resume(&mut self, from: MediaTime) {
+        let Some(resumed) = self.mouth.map(|mouth| mouth.time(from)) else { return };
+        if let Some((_, emissions)) = &self.who.programme {
+            self.sent = self.sent.max(emissions.partition_point(|emission| emission.at < resumed));
         }
+        if let Some((_, until)) = self.pauses.last_mut() {
+            *until = Some(resumed);
+        }
+    }
+
+    /// Whether the mouth was open then.
+    fn speaks(&self, at: RunTime) -> bool {
+        let pauses = |(from, until): &(RunTime, Option<RunTime>)| *from <= at && until.is_none_or(|until| at < until);
+        self.mouth.is_some_and(|mouth| mouth.start <= at) && !self.pauses.iter().any(pauses)
     }
 }
 
@@ -222,7 +242,7 @@ impl Writer {
             feed.event(node, at, &event);
         }
         match author {
-            Author::Participant(who) => self.of_participant(*who, event)?,
+            Author::Participant(who) => self.of_participant(*who, at, event)?,
             Author::Staff(name) => self.of_staff(name, event)?,
         }
         if at - self.flushed >= FLUSH_EVERY {
@@ -254,7 +274,7 @@ impl Writer {
         Ok(())
     }
 
-    fn of_participant(&mut self, who: usize, event: Event) -> anyhow::Result<()> {
+    fn of_participant(&mut self, who: usize, at: RunTime, event: Event) -> anyhow::Result<()> {
         let desk = &mut self.desks[who];
         match event {
             Event::Joined => self.kept.joined.push(desk.who.name.clone()),
@@ -277,7 +297,7 @@ impl Writer {
                 // What was due before could not be sounded.
                 if let Some((_, emissions)) = &desk.who.programme {
                     desk.sent = emissions.partition_point(|emission| emission.at < clock.start);
-                    if desk.sent > 0 && !desk.who.speaks_later && !desk.who.sings {
+                    if desk.sent > 0 && !desk.who.speaks_later && !desk.who.told {
                         self.kept.late.push(Late { name: desk.who.name.clone(), beeps: desk.sent });
                     }
                 }
@@ -297,8 +317,9 @@ impl Writer {
                     Direction::Out => self.dropped(&row)?,
                 }
             }
-            Event::MouthResumed { from } => desk.skip_until(from),
-            Event::MouthPaused | Event::Step(_) => {}
+            Event::MouthResumed { from } => desk.resume(from),
+            Event::MouthPaused => desk.pauses.push((at, None)),
+            Event::Step(_) => {}
             // Said by relays.
             Event::Admitted { .. } | Event::Left { .. } | Event::Refused { .. } | Event::Relayed(_) => {}
         }
@@ -327,7 +348,7 @@ impl Writer {
             seal_bytes: Some(packet.seal_bytes),
         })?;
         let desk = &mut self.desks[who];
-        let (Some((_, emissions)), false) = (&desk.who.programme, desk.who.sings) else { return Ok(()) };
+        let (Some((_, emissions)), false) = (&desk.who.programme, desk.who.told) else { return Ok(()) };
         let gone = emissions[desk.sent..].iter().take_while(|emission| emission.at <= packet.captured);
         let gone: Vec<Emission> = gone.copied().collect();
         desk.sent += gone.len();
@@ -340,8 +361,8 @@ impl Writer {
         let song = self.desks[who].who.programme.as_ref().map(|(_, emissions)| emissions);
         let planned = song.and_then(|song| song.iter().find(|emission| emission.beep == sung.beep));
         match planned {
-            Some(&planned) => self.emission(who, planned, sung.at),
-            None => Ok(()),
+            Some(&planned) if self.desks[who].speaks(sung.at) => self.emission(who, planned, sung.at),
+            _ => Ok(()),
         }
     }
 

@@ -1,0 +1,398 @@
+//! An experiment's mouths and ears on the bus. Each speaker's voice is played into the mouth's device, each client records
+//! from its microphone and plays to its ear as any program does, and one recording of the bus has all mouths and all ears:
+//! when a beep left is heard there, and when it came.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context;
+use jiho_analysis::hear::{Detection, Hearing};
+use jiho_analysis::signal::{Emission, Family};
+use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
+use jiho_drivers::clock::RunClock;
+use jiho_drivers::device::headset::{Earpiece, HEADSET_DELAY, Microphone, Missing, loudspeaker};
+use jiho_drivers::device::steering::Steering;
+use jiho_drivers::device::{Capturing, Channels, Placed, Playing, StreamRequest, StreamStatus, system};
+use jiho_drivers::wav::Recorder;
+use jiho_proto::event::Event;
+use jiho_proto::records::{KeepError, Records};
+use jiho_proto::speaker::Mouth as MouthSound;
+
+use super::cast::Member;
+use super::folder::Folder;
+use super::keeper::{Keeper, Participant};
+use crate::bus::{Bus, Devices, Layout, OwnPriority, RATE};
+use crate::exit::UsageError;
+use crate::experiment::Experiment;
+use crate::report::run_json::{MissingSound, OnDevices};
+
+/// The sound system that the bus belongs to, as devices' ids have it.
+const HOST: &str = "pulseaudio";
+/// How often devices are looked at.
+const TICK: Duration = Duration::from_millis(20);
+/// So much sound is recorded before anything is said of its clock, and before the first beep.
+const OPENS_AFTER: Nanos = Nanos::from_secs(2);
+/// Devices' first stamps are wrong, and voices wait until they are known.
+pub(super) const SHORTEST_WARMUP: Nanos = Nanos::from_millis(3500);
+/// A device that has not started by then never will.
+const PATIENCE: Nanos = Nanos::from_secs(6);
+/// What was recorded is known whole so much later.
+const SETTLES: Nanos = Nanos::from_millis(1600);
+/// Voices keep to their plan within this.
+const ON_PLAN: Nanos = Nanos::from_millis(100);
+/// Bound of what stamps are off by, where beeps are not heard on the bus themselves.
+const STAMPS_ERROR: Nanos = Nanos::from_millis(1);
+
+/// Takes care that an experiment can be held on devices: there is time for them to start.
+///
+/// # Errors
+/// Somebody sings.
+pub(super) fn prepared(experiment: &Experiment) -> anyhow::Result<Experiment> {
+    if let Some(singer) = experiment.speakers.iter().find(|speaker| speaker.sing.is_some()) {
+        let text = format!(
+            "{} sings on what its own ear plays, and a device's ear plays it too late: sing in simulation or over loopback",
+            singer.name
+        );
+        return Err(UsageError::say(text).into());
+    }
+    let mut prepared = experiment.clone();
+    prepared.run.warmup = prepared.run.warmup.max(SHORTEST_WARMUP);
+    Ok(prepared)
+}
+
+/// When beeps left is heard on the bus, but for pilots', which last.
+pub(super) fn told(mut participant: Participant, family: Family) -> Participant {
+    if family == Family::Pilot {
+        participant.clock_error = participant.clock_error + STAMPS_ERROR;
+    } else {
+        participant.told = participant.programme.is_some();
+    }
+    participant
+}
+
+/// A run's part on the bus.
+pub(super) struct OnBus {
+    seats: Vec<Option<Seat>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<Fared>>,
+    missing: Vec<(String, Missing)>,
+    priority: OwnPriority,
+}
+
+/// A client's place at its devices.
+pub(super) struct Seat {
+    /// What its mouth says, if it has one.
+    microphone: Option<Microphone>,
+    earpiece: Earpiece,
+}
+
+impl OnBus {
+    /// Opens everybody's devices.
+    ///
+    /// # Errors
+    /// A device cannot be had, or somebody is not on the bus.
+    pub(super) fn open(
+        bus: &Bus,
+        experiment: &Experiment,
+        members: &[Member],
+        folder: &Folder,
+        keeper: &Keeper,
+        clock: RunClock,
+    ) -> anyhow::Result<Self> {
+        let devices = system();
+        let family = experiment.signal.family();
+        // The recording first: it must miss nothing.
+        let channels = bus.layout.channels();
+        let all = devices.record(&request(Devices::ALL, Channels::Exactly(channels), clock))?;
+        let (mut seats, mut missing) = (Vec::new(), Vec::new());
+        let mut taps = Vec::new();
+        let mut players = Vec::new();
+        for (index, member) in members.iter().enumerate() {
+            let Participant { name, programme, .. } = member.participant();
+            let not_there = || UsageError::say(format!("{name} has no mouth and no ear on the bus"));
+            let party = bus.layout.of(&name).ok_or_else(not_there)?;
+            let mut microphone = None;
+            let mut tap = Tap { name: name.clone(), party, records: keeper.records(index), mouth: None };
+            if let (Some(voice), Some((code, planned))) = (member.voice(), programme) {
+                let (steering, source) = Steering::of(voice);
+                let stream = devices.play(&request(&Devices::mouth(&name), Channels::Fewest, clock), source)?;
+                players.push(Player { name: format!("{name}'s voice"), steering, stream });
+                let records = request(&Devices::microphone(&name), Channels::Fewest, clock);
+                let opened = Microphone::new(devices.record(&records)?);
+                missing.push((format!("{name}'s microphone"), opened.missing()));
+                microphone = Some(opened);
+                let path = folder.path().join(format!("mouth-{name}.wav"));
+                let hearing = (family != Family::Pilot).then(|| Hearing::new(RATE, family, &[code]));
+                tap.mouth = Some(Mouth { file: Recorder::create(&path, RATE)?, hearing, planned, positions: 0 });
+            }
+            let (earpiece, speaker) = loudspeaker();
+            missing.push((format!("{name}'s loudspeaker"), speaker.missing()));
+            let (steering, source) = Steering::of(speaker);
+            let stream = devices.play(&request(&Devices::ear(&name), Channels::Fewest, clock), source)?;
+            players.push(Player { name: format!("{name}'s loudspeaker"), steering, stream });
+            seats.push(Some(Seat { microphone, earpiece }));
+            taps.push(tap);
+        }
+        let priority = OwnPriority::raise();
+        let stop = Arc::new(AtomicBool::new(false));
+        let desk = Desk { all, taps, players, clock, opened: None, ended: None };
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("bus".to_owned());
+        let thread =
+            thread.spawn(move || desk.run(&stopped)).context("cannot start the thread that records the bus")?;
+        Ok(Self { seats, stop, thread, missing, priority })
+    }
+
+    /// A client's place; once.
+    pub(super) fn seat(&mut self, index: usize) -> Option<Seat> {
+        self.seats.get_mut(index)?.take()
+    }
+
+    /// Whether the devices have gone, and there is nothing to be heard any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Records to the end, and says how devices fared.
+    ///
+    /// # Errors
+    /// A device ended by itself, or something could not be kept.
+    pub(super) fn finish(self) -> anyhow::Result<OnDevices> {
+        let Self { seats, stop, thread, missing, priority } = self;
+        // Afterwards there is nothing to be heard, and nothing missing.
+        let missing = missing.into_iter().map(|(device, missing)| MissingSound { device, samples: missing.samples() });
+        let missing = missing.filter(|missing| missing.samples > 0).collect();
+        stop.store(true, Ordering::Relaxed);
+        let fared = thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that records the bus has panicked"))?;
+        drop(seats);
+        Ok(OnDevices {
+            host: HOST.to_owned(),
+            real_time_refused: priority.refused().map(str::to_owned),
+            headset_delay_ns: HEADSET_DELAY.0,
+            skew_ppm: fared.clock.map(|clock| clock.skew.as_ppm()),
+            xruns: fared.xruns,
+            missing,
+        })
+    }
+}
+
+/// Of all that is recorded of a PulseAudio device, what a client does not take within a buffer's time is dropped: the
+/// recording's is long, as it is not waited for.
+const RECORDING_FRAMES: u32 = 1920;
+/// And the clients' are as long as [`HEADSET_DELAY`] allows.
+const CLIENT_FRAMES: u32 = 960;
+
+fn request(device: &str, channels: Channels, clock: RunClock) -> StreamRequest {
+    StreamRequest {
+        device: Some(format!("{HOST}:{device}")),
+        rate: RATE,
+        buffer_frames: if device == Devices::ALL { RECORDING_FRAMES } else { CLIENT_FRAMES },
+        channels,
+        only: None,
+        clock,
+    }
+}
+
+impl Seat {
+    /// What the client's engine writes to.
+    pub(super) fn records(self, records: Box<dyn Records>) -> (Option<Box<dyn MouthSound>>, Box<dyn Records>) {
+        let microphone = self.microphone.map(|microphone| Box::new(microphone) as Box<dyn MouthSound>);
+        (microphone, Box::new(AtDevices { records, earpiece: self.earpiece }))
+    }
+}
+
+/// The records of a client whose ear is a loudspeaker: what it plays is heard on the bus.
+struct AtDevices {
+    records: Box<dyn Records>,
+    earpiece: Earpiece,
+}
+
+impl Records for AtDevices {
+    fn ear(&mut self, _: MediaTime, samples: &[f32]) -> Result<(), KeepError> {
+        self.earpiece.play(samples);
+        Ok(())
+    }
+
+    fn event(&mut self, at: RunTime, event: Event) -> Result<(), KeepError> {
+        match event {
+            Event::EarOpened { clock } => {
+                self.earpiece.open(clock);
+                Ok(())
+            }
+            // What the mouth says was said earlier, on the bus.
+            Event::MouthOpened { clock, ssrc } => {
+                let clock = SampleClock { start: clock.start - HEADSET_DELAY, ..clock };
+                self.records.event(at, Event::MouthOpened { clock, ssrc })
+            }
+            event => self.records.event(at, event),
+        }
+    }
+}
+
+/// Something that plays.
+struct Player {
+    name: String,
+    steering: Steering,
+    stream: Box<dyn Playing>,
+}
+
+/// A party on the bus.
+struct Tap {
+    name: String,
+    party: usize,
+    records: Box<dyn Records>,
+    mouth: Option<Mouth>,
+}
+
+/// What leaves a mouth.
+struct Mouth {
+    file: Recorder,
+    /// `None`: nothing that could be heard by itself.
+    hearing: Option<Hearing>,
+    planned: Vec<Emission>,
+    /// Samples so far.
+    positions: i64,
+}
+
+/// The thread that records the bus.
+struct Desk {
+    all: Box<dyn Capturing>,
+    taps: Vec<Tap>,
+    players: Vec<Player>,
+    clock: RunClock,
+    /// The bus's clock, once it is known.
+    opened: Option<SampleClock>,
+    /// When it was told to stop.
+    ended: Option<RunTime>,
+}
+
+/// How the bus fared.
+struct Fared {
+    clock: Option<SampleClock>,
+    xruns: usize,
+}
+
+impl Desk {
+    fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Fared> {
+        let (mut placed, mut samples) = (Placed::default(), Vec::new());
+        let outcome = loop {
+            thread::sleep(TICK);
+            let now = self.clock.now();
+            if stop.load(Ordering::Relaxed) {
+                self.ended.get_or_insert(now);
+            }
+            if let Err(gone) = self.look(now) {
+                break Err(gone);
+            }
+            if self.open(now)? {
+                loop {
+                    let first = self.all.read_placed(&mut placed, &mut samples);
+                    if samples.is_empty() {
+                        break;
+                    }
+                    self.take(first, &samples)?;
+                }
+            }
+            if self.ended.is_some_and(|ended| now - ended > SETTLES) {
+                break Ok(());
+            }
+        };
+        for tap in &mut self.taps {
+            tap.finish(self.opened.as_ref())?;
+        }
+        outcome?;
+        Ok(Fared { clock: self.opened, xruns: self.all.status().jumps.len() })
+    }
+
+    /// Looks at all that plays, and whether all is still there.
+    fn look(&mut self, now: RunTime) -> anyhow::Result<()> {
+        alive("the bus", &self.all.status(), now)?;
+        for Player { name, steering, stream } in &mut self.players {
+            let status = stream.status();
+            alive(name, &status, now)?;
+            steering.look(&status, now, Nanos::ZERO);
+        }
+        Ok(())
+    }
+
+    /// Whether the ears are open: once enough is known of the bus's clock, by which everything is from then on.
+    fn open(&mut self, now: RunTime) -> anyhow::Result<bool> {
+        if self.opened.is_none()
+            && self.all.status().start().is_some_and(|start| now - start > OPENS_AFTER)
+            && let Some(timeline) = self.all.timeline()
+        {
+            for tap in &mut self.taps {
+                kept(tap.records.event(timeline.clock.start, Event::EarOpened { clock: timeline.clock }))?;
+            }
+            self.opened = Some(timeline.clock);
+        }
+        Ok(self.opened.is_some())
+    }
+
+    /// Keeps what was recorded of all channels.
+    fn take(&mut self, first: MediaTime, samples: &[f32]) -> anyhow::Result<()> {
+        let Some(clock) = self.opened else { return Ok(()) };
+        let channels = self.all.channels();
+        let of = |channel: u16| -> Vec<f32> {
+            samples.iter().skip(usize::from(channel)).step_by(channels).copied().collect()
+        };
+        for tap in &mut self.taps {
+            kept(tap.records.ear(first, &of(Layout::ear(tap.party))))?;
+            let sound = of(Layout::mouth(tap.party));
+            tap.say(first, &sound, &clock)?;
+        }
+        Ok(())
+    }
+}
+
+fn alive(name: &str, status: &StreamStatus, now: RunTime) -> anyhow::Result<()> {
+    if status.ended {
+        anyhow::bail!("{name}: the sound server ended the stream; was it stopped?");
+    }
+    if status.clock.is_none() && now.since_start() > PATIENCE {
+        anyhow::bail!("{name}: the sound server takes the stream and does not run it");
+    }
+    Ok(())
+}
+
+fn kept(result: Result<(), KeepError>) -> anyhow::Result<()> {
+    result.map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+impl Tap {
+    /// Takes what left the mouth; what was never recorded is silence.
+    fn say(&mut self, first: MediaTime, sound: &[f32], clock: &SampleClock) -> anyhow::Result<()> {
+        let Some(mouth) = &mut self.mouth else { return Ok(()) };
+        let silence = vec![0.0; usize::try_from(first.0 - mouth.positions).unwrap_or(0)];
+        let mut heard = Vec::new();
+        for piece in [&silence[..], sound] {
+            mouth.file.write(piece)?;
+            mouth.positions += piece.len() as i64;
+            heard.extend(mouth.hearing.as_mut().map(|hearing| hearing.push(piece)).unwrap_or_default());
+        }
+        self.tell(&heard, clock)
+    }
+
+    fn tell(&mut self, heard: &[Detection], clock: &SampleClock) -> anyhow::Result<()> {
+        let Some(mouth) = &self.mouth else { return Ok(()) };
+        for beep in heard.iter().filter(|beep| beep.is_sure()) {
+            let at = clock.time_at(beep.position);
+            let planned = mouth.planned.iter().min_by_key(|planned| (planned.at - at).abs());
+            if let Some(planned) = planned.filter(|planned| (planned.at - at).abs() < ON_PLAN) {
+                kept(self.records.event(at, Event::Sung { beep: planned.beep, at }))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, clock: Option<&SampleClock>) -> anyhow::Result<()> {
+        let hearing = self.mouth.as_mut().and_then(|mouth| mouth.hearing.take());
+        if let (Some(hearing), Some(clock)) = (hearing, clock) {
+            self.tell(&hearing.finish(), clock)?;
+        }
+        let Some(mouth) = self.mouth.take() else { return Ok(()) };
+        mouth.file.finish().map(drop).with_context(|| format!("what {} said", self.name))
+    }
+}
