@@ -36,12 +36,6 @@ pub(crate) fn lead(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-/// Lets a command belong to a group.
-#[cfg(unix)]
-pub(crate) fn join(command: &mut Command, group: Group) {
-    std::os::unix::process::CommandExt::process_group(command, group.leader.try_into().unwrap_or(0));
-}
-
 /// Goes on as another program, in the same process; gives why not.
 #[cfg(unix)]
 pub(crate) fn become_another(command: &mut Command) -> io::Error {
@@ -80,9 +74,6 @@ impl Group {
 
 #[cfg(not(unix))]
 pub(crate) fn lead(_: &mut Command) {}
-
-#[cfg(not(unix))]
-pub(crate) fn join(_: &mut Command, _: Group) {}
 
 #[cfg(not(unix))]
 pub(crate) fn become_another(_: &mut Command) -> io::Error {

@@ -58,8 +58,18 @@ pub trait SoundDevices {
     /// [`DeviceError::None`] if there is none.
     fn list(&self) -> Result<Vec<DeviceInfo>, DeviceError>;
 
-    /// Plays from a source until the stream is dropped.
-    fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError>;
+    /// Plays from sources until the stream is dropped, each on its own channel, from 0, or on all (`None`). Where nobody plays
+    /// there is silence.
+    fn play_all(
+        &self,
+        request: &StreamRequest,
+        sources: Vec<(Option<u16>, Source)>,
+    ) -> Result<Box<dyn Playing>, DeviceError>;
+
+    /// Plays from one source until the stream is dropped.
+    fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError> {
+        self.play_all(request, vec![(request.only, source)])
+    }
 
     /// Records until the stream is dropped.
     fn record(&self, request: &StreamRequest) -> Result<Box<dyn Capturing>, DeviceError>;

@@ -71,8 +71,9 @@ impl Layout {
     }
 
     /// What PulseAudio has to load for it, in its script's words (`man default.pa`); the socket comes last, so that whoever
-    /// can connect finds all of it. `norewinds`: what has been played is not changed any more.
-    pub(super) fn script(&self, socket: &str, rate: u32) -> String {
+    /// can connect finds all of it. `norewinds`: what has been handed over is not changed any more, and a sink that nobody
+    /// listens to works in blocks of 50 ms and not of 2 s.
+    pub(super) fn script(&self, socket: &str, rate: u32, devices: PartysDevices) -> String {
         let aux = |channel: u16| format!("aux{channel}");
         let map: Vec<String> = (0..self.channels()).map(aux).collect();
         let mut script = format!(
@@ -81,7 +82,8 @@ impl Layout {
             map.join(",")
         );
         let one = |channel: u16| format!("channels=1 channel_map=mono master_channel_map={} remix=no", aux(channel));
-        for (n, name) in self.parties.iter().enumerate() {
+        let with_devices = self.parties.iter().enumerate().filter(|_| devices == PartysDevices::There);
+        for (n, name) in with_devices {
             let [mouth, ear] = [one(Self::mouth(n)), one(Self::ear(n))];
             for line in [
                 format!("module-remap-sink sink_name={} master=bus {mouth}", Devices::mouth(name)),
@@ -91,7 +93,7 @@ impl Layout {
                 script.push_str(&format!("load-module {line}\n"));
             }
         }
-        if let Some(first) = self.parties.first() {
+        if let (Some(first), PartysDevices::There) = (self.parties.first(), devices) {
             let (ear, microphone) = (Devices::ear(first), Devices::microphone(first));
             script.push_str(&format!("set-default-sink {ear}\nset-default-source {microphone}\n"));
         }
@@ -100,11 +102,22 @@ impl Layout {
     }
 }
 
+/// Whether each party has devices of its own, for programs that know nothing of the bus: each costs the server some work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartysDevices {
+    /// A mouth, a microphone and an ear.
+    There,
+    /// Only the bus itself.
+    LeftOut,
+}
+
 /// A party's devices, by the names that the sound server has for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Devices;
 
 impl Devices {
+    /// All channels, to be played on.
+    pub const BUS: &str = "bus";
     /// All channels, to be recorded.
     pub const ALL: &str = "bus.monitor";
 
@@ -162,7 +175,11 @@ mod tests {
 
     #[test]
     fn the_server_is_told_of_every_device_before_anybody_can_connect() {
-        let script = Layout::new(vec!["ana".to_owned(), "lena".to_owned()]).unwrap().script("/run/x/socket", 48_000);
+        let script = Layout::new(vec!["ana".to_owned(), "lena".to_owned()]).unwrap().script(
+            "/run/x/socket",
+            48_000,
+            PartysDevices::There,
+        );
         insta::assert_snapshot!(script);
     }
 }

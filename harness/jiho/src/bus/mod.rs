@@ -2,8 +2,7 @@
 //! holds what left every mouth and what came to every ear on one clock, so that no clocks have to be mapped.
 //!
 //! It is a PulseAudio daemon of its own, which nobody else meets: a null sink with a channel for each mouth and each ear, and
-//! for each party devices of one channel, which any program can be pointed at. A null sink that nobody listens to works in
-//! blocks of two seconds: so somebody listens always.
+//! for each party devices of one channel, which any program can be pointed at.
 
 mod layout;
 mod priority;
@@ -17,7 +16,7 @@ use anyhow::Context;
 use jiho_analysis::units::Rate;
 use serde::{Deserialize, Serialize};
 
-pub use layout::{Devices, Layout};
+pub use layout::{Devices, Layout, PartysDevices};
 pub use priority::{OwnPriority, RealTime};
 
 use crate::exit::UsageError;
@@ -34,8 +33,6 @@ pub const PULSE_SERVER: &str = "PULSE_SERVER";
 
 /// A daemon that is not there by then never will be.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So long it takes until a sink that somebody listens to has left its blocks of two seconds.
-const SETTLES: Duration = Duration::from_millis(2200);
 const TICK: Duration = Duration::from_millis(20);
 
 /// A bus that is up.
@@ -46,7 +43,7 @@ pub struct Bus {
     /// Whose mouths and ears are on it.
     #[serde(rename = "parties")]
     pub layout: Layout,
-    /// The process that is the sound server; it leads a group with the one that listens.
+    /// The process that is the sound server.
     pub pid: u32,
     /// Whether the server has real-time priority.
     pub real_time: RealTime,
@@ -64,19 +61,15 @@ impl Bus {
         }
     }
 
-    /// Starts the server in a folder that is made for it, and waits until sound goes through.
+    /// Starts the server in a folder that is made for it, and waits until programs can connect.
     ///
     /// # Errors
     /// A program is missing, a bus is up there already, or the server does not start.
-    pub fn up(folder: &Path, layout: Layout) -> anyhow::Result<Self> {
-        for program in ["pulseaudio", "parec"] {
-            if !is_there(program) {
-                return Err(UsageError::say(format!(
-                    "the bus is a PulseAudio server, and there is no `{program}`: install pulseaudio and pulseaudio-utils \
-                     (Debian: `sudo apt-get install pulseaudio pulseaudio-utils`)"
-                ))
-                .into());
-            }
+    pub fn up(folder: &Path, layout: Layout, devices: PartysDevices) -> anyhow::Result<Self> {
+        if !is_there("pulseaudio") {
+            let text = "the bus is a PulseAudio server, and there is no `pulseaudio`: install it (Debian: `sudo apt-get \
+                        install pulseaudio`)";
+            return Err(UsageError::say(text).into());
         }
         if let Some(up) = Self::at(folder) {
             let folder = folder.display();
@@ -94,7 +87,7 @@ impl Bus {
         // A daemon that is given real-time priority is killed by the kernel after 200 ms of work, unless it is told otherwise.
         let config = format!("rlimit-rttime = -1\ndefault-sample-rate = {}\ndefault-sample-channels = 1\n", RATE.0);
         std::fs::write(folder.join("daemon.conf"), config).with_context(cannot)?;
-        let script = layout.script(&socket.display().to_string(), RATE.0);
+        let script = layout.script(&socket.display().to_string(), RATE.0, devices);
         std::fs::write(folder.join("bus.pa"), script).with_context(cannot)?;
         let log = folder.join("pulseaudio.log");
         let started = (|| {
@@ -102,7 +95,7 @@ impl Bus {
             wait_for(&mut server, &socket, &log)?;
             // After it has started: then it has all its threads, and does not set its own priority any more.
             let real_time = RealTime::give(server.id(), priority::SERVER);
-            Self { folder: folder.clone(), layout, pid: server.id(), real_time }.begin()
+            Self { folder: folder.clone(), layout, pid: server.id(), real_time }.noted()
         })();
         if started.is_err() {
             let _ = std::fs::remove_dir_all(&folder);
@@ -110,18 +103,10 @@ impl Bus {
         started
     }
 
-    /// Lets somebody listen, and notes that it is up.
-    fn begin(self) -> anyhow::Result<Self> {
-        let mut listener = Command::new("parec");
-        listener.args(["-d", Devices::ALL, "--latency-msec=5", "--raw"]).env(PULSE_SERVER, self.server());
-        listener.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        processes::join(&mut listener, self.group());
-        let listens =
-            listener.spawn().inspect_err(|_| self.group().kill()).context("cannot start the bus's listener")?;
-        RealTime::give(listens.id(), priority::CLIENT);
-        std::thread::sleep(SETTLES);
-        std::fs::write(self.folder.join(STATE), serde_json::to_string_pretty(&self)?)
-            .context("cannot write the bus's state")?;
+    /// Notes that it is up.
+    fn noted(self) -> anyhow::Result<Self> {
+        let state = serde_json::to_string_pretty(&self)?;
+        std::fs::write(self.folder.join(STATE), state).context("cannot write the bus's state")?;
         Ok(self)
     }
 
@@ -132,7 +117,7 @@ impl Bus {
         bus.runs().then_some(bus)
     }
 
-    /// Ends the server and whatever listens, and removes the folder.
+    /// Ends the server, and removes the folder.
     pub fn down(&self) {
         let group = self.group();
         group.terminate();
@@ -153,7 +138,7 @@ impl Bus {
         format!("unix:{}", self.folder.join("socket").display())
     }
 
-    /// The server and whatever listens.
+    /// The server, as what is ended with us.
     pub fn group(&self) -> Group {
         Group::led_by(self.pid)
     }
@@ -240,7 +225,7 @@ pub fn enter(parties: &[String]) -> anyhow::Result<()> {
         Some(bus) => bus,
         None => {
             let folder = std::env::temp_dir().join(format!("jiho-bus-of-{}", std::process::id()));
-            Bus::up(&folder, Layout::new(parties.to_vec())?)?
+            Bus::up(&folder, Layout::new(parties.to_vec())?, PartysDevices::LeftOut)?
         }
     };
     let mut again = Command::new(std::env::current_exe().context("cannot find jiho's own program")?);

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The sound server comes first,
 pub(super) const SERVER: u8 = 20;
-/// then those who play and record,
-pub(super) const CLIENT: u8 = 12;
-/// and then what serves the room.
+/// and then we, who play, record and serve the room.
 const OWN: u8 = 10;
 
 /// Whether a process has it.

@@ -117,7 +117,8 @@ async fn play_into(
         Beat::AtWallClock => {
             let host = HostClock::ask();
             say(&host.described());
-            let (steering, source) = Steering::of(programme);
+            let mut steering = Steering::default();
+            let source = steering.source(programme);
             (Some(steering), source, host.error.unwrap_or_default())
         }
     };

@@ -1,6 +1,6 @@
-//! An experiment's mouths and ears on the bus. Each speaker's voice is played into the mouth's device, each client records
-//! from its microphone and plays to its ear as any program does, and one recording of the bus has all mouths and all ears:
-//! when a beep left is heard there, and when it came.
+//! An experiment's mouths and ears on the bus. Each speaker's voice is played into the mouth's channel, each client's
+//! microphone is what is recorded of that channel and its loudspeaker the ear's channel, and the one recording of the bus has
+//! all mouths and all ears: when a beep left is heard there, and when it came.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use jiho_analysis::hear::{Detection, Hearing};
 use jiho_analysis::signal::{Emission, Family};
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::device::headset::{Earpiece, HEADSET_DELAY, Microphone, Missing, loudspeaker};
+use jiho_drivers::device::headset::{Earpiece, HEADSET_DELAY, Microphone, Missing, Pickup, loudspeaker, microphone};
 use jiho_drivers::device::steering::Steering;
 use jiho_drivers::device::{Capturing, Channels, Placed, Playing, StreamRequest, StreamStatus, system};
 use jiho_drivers::wav::Recorder;
@@ -31,7 +31,7 @@ use crate::report::run_json::{MissingSound, OnDevices};
 /// The sound system that the bus belongs to, as devices' ids have it.
 const HOST: &str = "pulseaudio";
 /// How often devices are looked at.
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(10);
 /// So much sound is recorded before anything is said of its clock, and before the first beep.
 const OPENS_AFTER: Nanos = Nanos::from_secs(2);
 /// Devices' first stamps are wrong, and voices wait until they are known.
@@ -104,40 +104,36 @@ impl OnBus {
         let devices = system();
         let family = experiment.signal.family();
         // The recording first: it must miss nothing.
-        let channels = bus.layout.channels();
-        let all = devices.record(&request(Devices::ALL, Channels::Exactly(channels), clock))?;
-        let (mut seats, mut missing) = (Vec::new(), Vec::new());
-        let mut taps = Vec::new();
-        let mut players = Vec::new();
+        let channels = Channels::Exactly(bus.layout.channels());
+        let all = devices.record(&request(Devices::ALL, RECORDING_FRAMES, channels, clock))?;
+        let (mut seats, mut taps, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut steering, mut sources) = (Steering::default(), Vec::new());
         for (index, member) in members.iter().enumerate() {
             let Participant { name, programme, .. } = member.participant();
             let not_there = || UsageError::say(format!("{name} has no mouth and no ear on the bus"));
             let party = bus.layout.of(&name).ok_or_else(not_there)?;
-            let mut microphone = None;
+            let mut says = None;
             let mut tap = Tap { name: name.clone(), party, records: keeper.records(index), mouth: None };
             if let (Some(voice), Some((code, planned))) = (member.voice(), programme) {
-                let (steering, source) = Steering::of(voice);
-                let stream = devices.play(&request(&Devices::mouth(&name), Channels::Fewest, clock), source)?;
-                players.push(Player { name: format!("{name}'s voice"), steering, stream });
-                let records = request(&Devices::microphone(&name), Channels::Fewest, clock);
-                let opened = Microphone::new(devices.record(&records)?);
-                missing.push((format!("{name}'s microphone"), opened.missing()));
-                microphone = Some(opened);
+                sources.push((Some(Layout::mouth(party)), steering.source(voice)));
+                let (pickup, microphone) = microphone();
+                missing.push((format!("{name}'s microphone"), microphone.missing()));
+                says = Some(microphone);
                 let path = folder.path().join(format!("mouth-{name}.wav"));
                 let hearing = (family != Family::Pilot).then(|| Hearing::new(RATE, family, &[code]));
-                tap.mouth = Some(Mouth { file: Recorder::create(&path, RATE)?, hearing, planned, positions: 0 });
+                let file = Recorder::create(&path, RATE)?;
+                tap.mouth = Some(Mouth { pickup, file, hearing, planned, positions: 0 });
             }
             let (earpiece, speaker) = loudspeaker();
             missing.push((format!("{name}'s loudspeaker"), speaker.missing()));
-            let (steering, source) = Steering::of(speaker);
-            let stream = devices.play(&request(&Devices::ear(&name), Channels::Fewest, clock), source)?;
-            players.push(Player { name: format!("{name}'s loudspeaker"), steering, stream });
-            seats.push(Some(Seat { microphone, earpiece }));
+            sources.push((Some(Layout::ear(party)), steering.source(speaker)));
+            seats.push(Some(Seat { microphone: says, earpiece }));
             taps.push(tap);
         }
+        let playing = devices.play_all(&request(Devices::BUS, PLAYING_FRAMES, channels, clock), sources)?;
         let priority = OwnPriority::raise();
         let stop = Arc::new(AtomicBool::new(false));
-        let desk = Desk { all, taps, players, clock, opened: None, ended: None };
+        let desk = Desk { all, taps, playing, steering, clock, opened: None, ended: None };
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("bus".to_owned());
         let thread =
@@ -181,18 +177,11 @@ impl OnBus {
 /// Of all that is recorded of a PulseAudio device, what a client does not take within a buffer's time is dropped: the
 /// recording's is long, as it is not waited for.
 const RECORDING_FRAMES: u32 = 1920;
-/// And the clients' are as long as [`HEADSET_DELAY`] allows.
-const CLIENT_FRAMES: u32 = 960;
+/// What is played has to be ready so long before, twice.
+const PLAYING_FRAMES: u32 = 960;
 
-fn request(device: &str, channels: Channels, clock: RunClock) -> StreamRequest {
-    StreamRequest {
-        device: Some(format!("{HOST}:{device}")),
-        rate: RATE,
-        buffer_frames: if device == Devices::ALL { RECORDING_FRAMES } else { CLIENT_FRAMES },
-        channels,
-        only: None,
-        clock,
-    }
+fn request(device: &str, buffer_frames: u32, channels: Channels, clock: RunClock) -> StreamRequest {
+    StreamRequest { device: Some(format!("{HOST}:{device}")), rate: RATE, buffer_frames, channels, only: None, clock }
 }
 
 impl Seat {
@@ -231,13 +220,6 @@ impl Records for AtDevices {
     }
 }
 
-/// Something that plays.
-struct Player {
-    name: String,
-    steering: Steering,
-    stream: Box<dyn Playing>,
-}
-
 /// A party on the bus.
 struct Tap {
     name: String,
@@ -248,6 +230,8 @@ struct Tap {
 
 /// What leaves a mouth.
 struct Mouth {
+    /// To its client.
+    pickup: Pickup,
     file: Recorder,
     /// `None`: nothing that could be heard by itself.
     hearing: Option<Hearing>,
@@ -260,7 +244,8 @@ struct Mouth {
 struct Desk {
     all: Box<dyn Capturing>,
     taps: Vec<Tap>,
-    players: Vec<Player>,
+    playing: Box<dyn Playing>,
+    steering: Steering,
     clock: RunClock,
     /// The bus's clock, once it is known.
     opened: Option<SampleClock>,
@@ -276,7 +261,7 @@ struct Fared {
 
 impl Desk {
     fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Fared> {
-        let (mut placed, mut samples) = (Placed::default(), Vec::new());
+        let (mut recorded, mut placed, mut samples) = (Vec::new(), Placed::default(), Vec::new());
         let outcome = loop {
             thread::sleep(TICK);
             let now = self.clock.now();
@@ -286,14 +271,21 @@ impl Desk {
             if let Err(gone) = self.look(now) {
                 break Err(gone);
             }
-            if self.open(now)? {
-                loop {
-                    let first = self.all.read_placed(&mut placed, &mut samples);
-                    if samples.is_empty() {
-                        break;
-                    }
-                    self.take(first, &samples)?;
+            let status = self.all.status();
+            loop {
+                let first = self.all.read(&mut recorded);
+                if recorded.is_empty() {
+                    break;
                 }
+                self.pick_up(&recorded, &status);
+                placed.push(first, &recorded, self.all.channels());
+            }
+            while self.open(now)? {
+                let first = placed.take(&status, &mut samples);
+                if samples.is_empty() {
+                    break;
+                }
+                self.take(first, &samples)?;
             }
             if self.ended.is_some_and(|ended| now - ended > SETTLES) {
                 break Ok(());
@@ -308,12 +300,10 @@ impl Desk {
 
     /// Looks at all that plays, and whether all is still there.
     fn look(&mut self, now: RunTime) -> anyhow::Result<()> {
-        alive("the bus", &self.all.status(), now)?;
-        for Player { name, steering, stream } in &mut self.players {
-            let status = stream.status();
-            alive(name, &status, now)?;
-            steering.look(&status, now, Nanos::ZERO);
-        }
+        alive("recording", &self.all.status(), now)?;
+        let status = self.playing.status();
+        alive("playing", &status, now)?;
+        self.steering.look(&status, now, Nanos::ZERO);
         Ok(())
     }
 
@@ -329,6 +319,17 @@ impl Desk {
             self.opened = Some(timeline.clock);
         }
         Ok(self.opened.is_some())
+    }
+
+    /// Brings what was recorded of mouths to their clients, at once.
+    fn pick_up(&mut self, recorded: &[f32], status: &StreamStatus) {
+        let channels = self.all.channels();
+        for tap in &mut self.taps {
+            if let Some(mouth) = &mut tap.mouth {
+                let own = recorded.iter().skip(usize::from(Layout::mouth(tap.party))).step_by(channels);
+                mouth.pickup.record(own.copied(), status);
+            }
+        }
     }
 
     /// Keeps what was recorded of all channels.
@@ -347,12 +348,12 @@ impl Desk {
     }
 }
 
-fn alive(name: &str, status: &StreamStatus, now: RunTime) -> anyhow::Result<()> {
+fn alive(what: &str, status: &StreamStatus, now: RunTime) -> anyhow::Result<()> {
     if status.ended {
-        anyhow::bail!("{name}: the sound server ended the stream; was it stopped?");
+        anyhow::bail!("the bus: the sound server ended the stream for {what}; was it stopped?");
     }
     if status.clock.is_none() && now.since_start() > PATIENCE {
-        anyhow::bail!("{name}: the sound server takes the stream and does not run it");
+        anyhow::bail!("the bus: the sound server takes the stream for {what} and does not run it");
     }
     Ok(())
 }

@@ -20,18 +20,19 @@ pub(super) struct Mark {
 
 /// Fills a device's buffers.
 pub(super) struct Player {
-    source: Source,
+    sources: Vec<(Option<usize>, Source)>,
     channels: usize,
-    only: Option<usize>,
     marks: Producer<Mark>,
     position: MediaTime,
     mono: [f32; PIECE_FRAMES],
 }
 
 impl Player {
-    pub(super) fn new(source: Source, channels: u16, only: Option<u16>, marks: Producer<Mark>) -> Self {
-        let (channels, only) = (usize::from(channels), only.map(usize::from));
-        Self { source, channels, only, marks, position: MediaTime(0), mono: [0.0; PIECE_FRAMES] }
+    /// Of sources, each on its own channel or on all.
+    pub(super) fn new(sources: Vec<(Option<u16>, Source)>, channels: u16, marks: Producer<Mark>) -> Self {
+        let sources = sources.into_iter().map(|(only, source)| (only.map(usize::from), source)).collect();
+        let channels = usize::from(channels);
+        Self { sources, channels, marks, position: MediaTime(0), mono: [0.0; PIECE_FRAMES] }
     }
 
     /// Fills one buffer, whose first sample will be played at `at`.
@@ -39,21 +40,19 @@ impl Player {
         // Where nobody reads them, stamps are lost, and nothing else.
         let _ = self.marks.push(Mark { first: self.position, at });
         for piece in frames.chunks_mut(PIECE_FRAMES * self.channels) {
+            piece.fill(T::EQUILIBRIUM);
             let mono = &mut self.mono[..piece.len() / self.channels];
-            (self.source)(self.position, mono);
-            self.position = self.position + mono.len() as i64;
-            for (frame, &sample) in piece.chunks_exact_mut(self.channels).zip(mono.iter()) {
-                let sample = T::from_sample(sample);
-                match self.only {
-                    None => frame.fill(sample),
-                    Some(only) => {
-                        frame.fill(T::EQUILIBRIUM);
-                        if let Some(one) = frame.get_mut(only) {
-                            *one = sample;
-                        }
+            for (only, source) in &mut self.sources {
+                source(self.position, mono);
+                for (frame, &sample) in piece.chunks_exact_mut(self.channels).zip(mono.iter()) {
+                    let sample = T::from_sample(sample);
+                    match only {
+                        None => frame.fill(sample),
+                        Some(only) => frame.get_mut(*only).into_iter().for_each(|one| *one = sample),
                     }
                 }
             }
+            self.position = self.position + mono.len() as i64;
         }
     }
 }

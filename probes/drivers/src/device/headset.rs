@@ -10,15 +10,18 @@ use std::sync::{Arc, OnceLock};
 
 use jiho_analysis::units::{MediaTime, Nanos, Rate, SampleClock};
 use jiho_proto::speaker::Mouth;
+use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::Capturing;
+use super::StreamStatus;
 use super::ring::{RingReader, RingWriter, ring};
 
 /// How long sound waits between a device and a client: two buffers of a device, a client's period, and as much again for
 /// threads that wake late.
 pub const HEADSET_DELAY: Nanos = Nanos::from_millis(80);
-/// So much sound is there to be read at most.
-const HELD_SECONDS: usize = 1;
+/// Clocks that wait to be looked at.
+const LOOKS: usize = 128;
+/// So much sound is there to be read at most: more than passes until a device is known.
+const HELD_SECONDS: usize = 4;
 /// A reader that is further off than this goes where it should be at once.
 const FAR_SAMPLES: f64 = 240.0;
 /// One that is nearer comes nearer by this share of what it is off in each stretch, within seconds: devices' stamps wander
@@ -52,6 +55,17 @@ impl Held {
     fn new(missing: Missing) -> Self {
         let samples = VecDeque::with_capacity(HELD_SECONDS * Rate::OPUS.0 as usize);
         Self { samples, first: 0, next: None, missing, lacked: 0 }
+    }
+
+    /// Takes all that has come.
+    fn fetch(&mut self, sound: &mut RingReader, piece: &mut Vec<f32>) {
+        loop {
+            let first = sound.read(piece);
+            if piece.is_empty() {
+                return;
+            }
+            self.push(first, piece);
+        }
     }
 
     /// Takes what comes next, from a position on; what never came is silence. What is too old is let go of.
@@ -106,44 +120,58 @@ impl Held {
     }
 }
 
+/// Where whoever reads a device puts what it recorded for a client.
+pub struct Pickup {
+    sound: RingWriter,
+    clocks: Producer<SampleClock>,
+}
+
 /// A client's mouth that says what a device records.
 pub struct Microphone {
-    device: Box<dyn Capturing>,
+    sound: RingReader,
+    clocks: Consumer<SampleClock>,
+    /// By which the device counts, as far as is known.
+    clock: Option<SampleClock>,
     held: Held,
     piece: Vec<f32>,
-    mono: Vec<f32>,
+}
+
+/// A microphone at 48 kHz, from its device's end to its client's.
+pub fn microphone() -> (Pickup, Microphone) {
+    let (writer, reader) = ring(HELD_SECONDS * Rate::OPUS.0 as usize);
+    let (looks, clocks) = RingBuffer::new(LOOKS);
+    let microphone =
+        Microphone { sound: reader, clocks, clock: None, held: Held::new(Missing::default()), piece: Vec::new() };
+    (Pickup { sound: writer, clocks: looks }, microphone)
+}
+
+impl Pickup {
+    /// What the device recorded next, and what is known of its clock.
+    pub fn record(&mut self, samples: impl ExactSizeIterator<Item = f32>, status: &StreamStatus) {
+        self.sound.write(samples);
+        if let Some(clock) = status.clock {
+            let start = clock.start + Nanos::from_secs_f64(status.jumped() as f64 / clock.hz());
+            // Who takes no sound needs no clock.
+            let _ = self.clocks.push(SampleClock { start, ..clock });
+        }
+    }
 }
 
 impl Microphone {
-    /// Of a stream at 48 kHz, whose first channel is taken.
-    pub fn new(device: Box<dyn Capturing>) -> Self {
-        Self { device, held: Held::new(Missing::default()), piece: Vec::new(), mono: Vec::new() }
-    }
-
     /// What will be missing of it.
     pub fn missing(&self) -> Missing {
         self.held.missing.clone()
-    }
-
-    fn fetch(&mut self) {
-        loop {
-            let first = self.device.read(&mut self.piece);
-            if self.piece.is_empty() {
-                return;
-            }
-            self.mono.clear();
-            self.mono.extend(self.piece.iter().step_by(self.device.channels().max(1)));
-            self.held.push(first, &self.mono);
-        }
     }
 }
 
 impl Mouth for Microphone {
     fn fill(&mut self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
-        self.fetch();
-        let status = self.device.status();
-        let Some(device) = status.clock else { return out.fill(0.0) };
-        let count = |sample| device.position(clock.time(sample) - HEADSET_DELAY) - status.jumped() as f64;
+        self.held.fetch(&mut self.sound, &mut self.piece);
+        while let Ok(clock) = self.clocks.pop() {
+            self.clock = Some(clock);
+        }
+        let Some(device) = self.clock else { return out.fill(0.0) };
+        let count = |sample| device.position(clock.time(sample) - HEADSET_DELAY);
         self.held.read(count(first), count(first + out.len() as i64), out);
     }
 }
@@ -195,13 +223,7 @@ impl Loudspeaker {
 /// Called on a device's thread, with the clock that the device plays by.
 impl Mouth for Loudspeaker {
     fn fill(&mut self, clock: &SampleClock, first: MediaTime, out: &mut [f32]) {
-        loop {
-            let first = self.sound.read(&mut self.piece);
-            if self.piece.is_empty() {
-                break;
-            }
-            self.held.push(first, &self.piece);
-        }
+        self.held.fetch(&mut self.sound, &mut self.piece);
         let Some(ear) = self.clock.get() else { return out.fill(0.0) };
         let position = |sample| ear.position(clock.time(sample) - HEADSET_DELAY);
         self.held.read(position(first), position(first + out.len() as i64), out);
@@ -260,14 +282,19 @@ mod tests {
             let code = Code::new(5).unwrap();
             let programme = Signal::VOICED.programmes(&[code], RunTime(2_000_000_000), Nanos::from_secs(18)).remove(0);
             let planned: Vec<RunTime> = programme.emissions().iter().map(|emission| emission.at).collect();
-            let (mut voice_at, source) = Steering::of(programme);
+            let mut voice_at = Steering::default();
+            let source = voice_at.source(programme);
             let mut voice = card.play(&request(), source).unwrap();
-            let mut microphone = Microphone::new(card.record(&request()).unwrap());
+            let mut device = card.record(&request()).unwrap();
+            let (mut pickup, mut microphone) = microphone();
             let clock = SampleClock::new(RunTime(3_000_000), Rate::OPUS);
-            let (mut said, mut period) = (Vec::new(), vec![0.0; TICK_SAMPLES as usize]);
+            let (mut said, mut recorded, mut period) = (Vec::new(), Vec::new(), vec![0.0; TICK_SAMPLES as usize]);
             for n in 0..2000 {
                 card.advance(TICK);
                 voice_at.look(&voice.status(), card.now(), Nanos::ZERO);
+                device.read(&mut recorded);
+                let channels = device.channels();
+                pickup.record(recorded.iter().step_by(channels).copied(), &device.status());
                 microphone.fill(&clock, MediaTime(n * TICK_SAMPLES), &mut period);
                 said.extend_from_slice(&period);
             }
@@ -292,7 +319,8 @@ mod tests {
             let planned: Vec<RunTime> = programme.emissions().iter().map(|emission| emission.at).collect();
             let (mut earpiece, loudspeaker) = loudspeaker();
             let missing = loudspeaker.missing();
-            let (mut device_at, source) = Steering::of(loudspeaker);
+            let mut device_at = Steering::default();
+            let source = device_at.source(loudspeaker);
             let mut device = card.play(&request(), source).unwrap();
             let mut recorded = card.record(&request()).unwrap();
             let ear = SampleClock::new(RunTime(3_000_000), Rate::OPUS);
@@ -335,12 +363,12 @@ mod tests {
     fn what_waits_too_long_is_let_go_of_and_nothing_is_allocated() {
         let mut held = Held::new(Missing::default());
         let room = held.samples.capacity();
-        for n in 0..30 {
+        for n in 0..60 {
             held.push(MediaTime(n * 10_000), &vec![n as f32; 9_000]);
         }
         assert_eq!(held.samples.capacity(), room);
-        assert_eq!(held.at(299_000.0 - 3.0), Some(29.0));
-        assert_eq!(held.at(290_000.0 - 500.0), Some(0.0), "what never came");
+        assert_eq!(held.at(599_000.0 - 3.0), Some(59.0));
+        assert_eq!(held.at(590_000.0 - 500.0), Some(0.0), "what never came");
         assert_eq!(held.at(3.0), None);
     }
 }

@@ -18,7 +18,7 @@ pub struct Placed {
 
 impl Placed {
     /// Takes what was read.
-    pub(super) fn push(&mut self, first: MediaTime, samples: &[f32], channels: usize) {
+    pub fn push(&mut self, first: MediaTime, samples: &[f32], channels: usize) {
         self.channels = channels.max(1);
         if !samples.is_empty() {
             self.held.push_back((first.0, samples.to_vec()));
@@ -27,7 +27,7 @@ impl Placed {
 
     /// Moves samples that belong together into `out`, and gives the position of the first. A stream that has ended gives
     /// all that it has. Samples for which time has no place are left out.
-    pub(super) fn take(&mut self, status: &StreamStatus, out: &mut Vec<f32>) -> MediaTime {
+    pub fn take(&mut self, status: &StreamStatus, out: &mut Vec<f32>) -> MediaTime {
         out.clear();
         while let Some((count, samples)) = self.held.front_mut() {
             let jumps = || status.jumps.iter();

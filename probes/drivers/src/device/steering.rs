@@ -14,19 +14,21 @@ use super::{Source, StreamStatus};
 const LOOKS: usize = 64;
 
 /// Tells the device's thread, which may not wait, by which clock what it plays now is in time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Steering {
-    clocks: Producer<SampleClock>,
+    /// One for each source.
+    clocks: Vec<Producer<SampleClock>>,
     /// From when on it was known.
     since: Option<RunTime>,
 }
 
 impl Steering {
-    /// With what the device is to play, which is asked for by counts.
-    pub fn of(mut mouth: impl Mouth + 'static) -> (Self, Source) {
+    /// What the device is to play, which asks for it by counts.
+    pub fn source(&mut self, mut mouth: impl Mouth + 'static) -> Source {
         let (clocks, mut looks): (_, Consumer<SampleClock>) = RingBuffer::new(LOOKS);
         let mut last = None;
-        let source = move |first, samples: &mut [f32]| {
+        self.clocks.push(clocks);
+        Box::new(move |first, samples: &mut [f32]| {
             while let Ok(clock) = looks.pop() {
                 last = Some(clock);
             }
@@ -34,8 +36,7 @@ impl Steering {
                 Some(clock) => mouth.fill(clock, first, samples),
                 None => samples.fill(0.0),
             }
-        };
-        (Self { clocks, since: None }, Box::new(source))
+        })
     }
 
     /// Takes what the device's stamps say now, and how far the clock that is kept to has gone ahead of the run clock.
@@ -43,8 +44,10 @@ impl Steering {
         let Some(clock) = status.clock else { return };
         let count = clock.position(now) - status.jumped() as f64;
         let start = now + ahead - Nanos::from_secs_f64(count / clock.hz());
-        // A device that does not ask is not told.
-        let _ = self.clocks.push(SampleClock { start, ..clock });
+        for clocks in &mut self.clocks {
+            // A device that does not ask is not told.
+            let _ = clocks.push(SampleClock { start, ..clock });
+        }
         self.since.get_or_insert(now);
     }
 
@@ -72,7 +75,8 @@ mod tests {
     fn worst_ms(card_ppm: f64, started_ms: i64, slewed_ppm: f64) -> (f64, usize) {
         let code = Code::new(3).unwrap();
         let programme = beeps(code);
-        let (mut steering, mut source) = Steering::of(programme.clone());
+        let mut steering = Steering::default();
+        let mut source = steering.source(programme.clone());
         let start = RunTime(started_ms * 1_000_000);
         let clock = SampleClock { skew: Ppb::from_ppm(card_ppm), ..SampleClock::new(start, Rate::OPUS) };
         let status = StreamStatus { clock: Some(clock), ..StreamStatus::default() };
@@ -112,7 +116,8 @@ mod tests {
     #[test]
     fn before_the_device_is_known_it_is_silent() {
         let programme = beeps(Code::new(0).unwrap());
-        let (steering, mut source) = Steering::of(programme);
+        let mut steering = Steering::default();
+        let mut source = steering.source(programme);
         let mut samples = vec![1.0; 48_000];
         source(MediaTime(48_000), &mut samples);
         assert!(samples.iter().all(|sample| *sample == 0.0));

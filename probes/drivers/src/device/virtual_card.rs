@@ -296,9 +296,13 @@ impl SoundDevices for VirtualCard {
         }])
     }
 
-    fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError> {
+    fn play_all(
+        &self,
+        request: &StreamRequest,
+        sources: Vec<(Option<u16>, Source)>,
+    ) -> Result<Box<dyn Playing>, DeviceError> {
         let (writer, reader) = marks();
-        let make = |chosen: &Chosen| Player::new(source, chosen.config.channels, request.only, writer);
+        let make = |chosen: &Chosen| Player::new(sources, chosen.config.channels, writer);
         let (running, stream) = self.open(request, &self.model.play, make)?;
         let status = running.status.clone();
         let mut shared = self.shared();

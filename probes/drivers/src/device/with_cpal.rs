@@ -37,7 +37,11 @@ impl SoundDevices for CpalDevices {
         Ok(devices)
     }
 
-    fn play(&self, request: &StreamRequest, source: Source) -> Result<Box<dyn Playing>, DeviceError> {
+    fn play_all(
+        &self,
+        request: &StreamRequest,
+        sources: Vec<(Option<u16>, Source)>,
+    ) -> Result<Box<dyn Playing>, DeviceError> {
         let device = find(request, PLAY, Host::default_output_device)?;
         let id = name_of(&device);
         let offers = device.supported_output_configs().map_err(|error| unusable(request, &id, &error, PLAY))?;
@@ -45,7 +49,7 @@ impl SoundDevices for CpalDevices {
         let Chosen { format, config } = choose(&id, &offers.collect::<Vec<_>>(), own, request)?;
         let status = Arc::new(SharedStatus::default());
         let (writer, reader) = marks();
-        let mut player = Player::new(source, config.channels, request.only, writer);
+        let mut player = Player::new(sources, config.channels, writer);
         let fill = move |data: &mut Data, info: &cpal::OutputCallbackInfo| {
             let at = since_origin(info.timestamp().playback);
             with_format!(data.sample_format(), T => {

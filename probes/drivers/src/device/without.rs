@@ -9,7 +9,11 @@ impl SoundDevices for NoDevices {
         Err(DeviceError::NotBuilt)
     }
 
-    fn play(&self, _request: &StreamRequest, _source: Source) -> Result<Box<dyn Playing>, DeviceError> {
+    fn play_all(
+        &self,
+        _request: &StreamRequest,
+        _sources: Vec<(Option<u16>, Source)>,
+    ) -> Result<Box<dyn Playing>, DeviceError> {
         Err(DeviceError::NotBuilt)
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::super::print;
-use crate::bus::{Bus, Devices, JIHO_BUS, Layout, PULSE_SERVER};
+use crate::bus::{Bus, Devices, JIHO_BUS, Layout, PULSE_SERVER, PartysDevices};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
 
@@ -83,7 +83,7 @@ fn up(args: &Up) -> anyhow::Result<Exit> {
         None => args.parties.clone(),
     };
     let layout = Layout::new(parties)?;
-    let bus = Bus::up(&args.folder.clone().unwrap_or_else(Bus::usual_folder), layout)?;
+    let bus = Bus::up(&args.folder.clone().unwrap_or_else(Bus::usual_folder), layout, PartysDevices::There)?;
     print(&match args.format {
         Format::Text => text(&bus),
         Format::Shell => environment(&bus).join("\n") + "\n",
