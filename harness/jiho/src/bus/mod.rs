@@ -79,7 +79,10 @@ impl Bus {
             ))
             .into());
         }
-        let _ = std::fs::remove_dir_all(folder);
+        // What is left of a bus that was killed is in the way; anything else is somebody's.
+        if Self::noted_in(folder).is_some() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
         let cannot = || format!("cannot make the bus's folder {}", folder.display());
         processes::private_folder(folder).with_context(cannot)?;
         let folder = folder.canonicalize().with_context(cannot)?;
@@ -112,15 +115,21 @@ impl Bus {
 
     /// The one that is up in a folder.
     pub fn at(folder: &Path) -> Option<Self> {
+        Self::noted_in(folder).filter(Self::runs)
+    }
+
+    /// The one that was up in a folder, whether it still is or not.
+    fn noted_in(folder: &Path) -> Option<Self> {
         let state = std::fs::read(folder.join(STATE)).ok()?;
-        let bus: Self = serde_json::from_slice(&state).ok()?;
-        bus.runs().then_some(bus)
+        serde_json::from_slice(&state).ok()
     }
 
     /// Ends the server, and removes the folder.
     pub fn down(&self) {
         let group = self.group();
-        group.terminate();
+        if self.runs() {
+            group.terminate();
+        }
         let patience = Instant::now() + PATIENCE;
         while self.runs() {
             if Instant::now() > patience {
@@ -243,7 +252,8 @@ pub fn enter(parties: &[String]) -> anyhow::Result<()> {
 /// Ends the bus that was brought up for this process, if there is one.
 pub fn leave() {
     let own = std::env::var(JIHO_BUS_OWN).is_ok_and(|pid| pid == std::process::id().to_string());
-    if own && let Ok(bus) = entered() {
+    let folder = std::env::var_os(JIHO_BUS).filter(|_| own);
+    if let Some(bus) = folder.and_then(|folder| Bus::noted_in(Path::new(&folder))) {
         bus.down();
     }
 }

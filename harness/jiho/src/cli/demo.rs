@@ -68,7 +68,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("demo-{}", run::stamp())));
+    let out = args.out.clone().unwrap_or_else(|| run::usual_folder("demo"));
     Folder::create(&out)?;
     let progress = Shown::new();
     // All rooms have the same pilots. Their tables take longer to make than a room takes to be tracked.

@@ -30,7 +30,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         created => created.with_context(|| format!("cannot create {file}"))?,
     };
-    out.write_all(TEMPLATE.as_bytes()).with_context(|| format!("cannot write {file}"))?;
+    // Its first lines say how it is used, by its name.
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    out.write_all(TEMPLATE.replace("first.toml", &name).as_bytes()).with_context(|| format!("cannot write {file}"))?;
     print(&format!("Wrote {file}. To see what it will do: jiho check {file}\n"))?;
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::experiment::{DropProbe, LONGEST, Playout, parse_duration};
 use crate::live::part::{Part, Stayed};
 use crate::live::sound::Sound;
 use crate::report::words::counted;
-use crate::run::stamp;
+use crate::run::usual_folder;
 
 /// The room's codec: the same for everybody.
 #[derive(Debug, clap::Args)]
@@ -118,7 +118,7 @@ impl PartArgs {
     /// What is to be done where.
     pub(super) fn place(&self) -> Result<Place, UsageError> {
         let name = self.name.clone().unwrap_or_else(|| "device".to_owned());
-        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{name}-{}", stamp())));
+        let out = self.out.clone().unwrap_or_else(|| usual_folder(&name));
         let duration = self.duration.unwrap_or(LONGEST);
         if let Some(device) = &self.device {
             let device = Some(device.clone()).filter(|id| id != "default");

@@ -66,10 +66,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let part = as_given.sweep.clone().unwrap_or_default();
     let plan = plan(args, &part, &given)?;
     let figures = figures(args, &part, &plan)?;
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-sweep-{}", as_given.name, run::stamp())));
+    let out = args.out.clone().unwrap_or_else(|| run::usual_folder(&format!("{}-sweep", as_given.name)));
     begin(args, &plan, &figures, &given, &out)?;
     let mut table = SweepTable::open(&out.join("sweep.csv"), &plan)?;
     let done = table.done(figures.len() * plan.points.first().map_or(1, |point| point.experiment.run.repeat as usize));

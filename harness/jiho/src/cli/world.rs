@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::theirs::RelayArgs;
 use crate::bus;
 use crate::experiment::{self, Experiment, ExperimentError};
-use crate::run::{World, stamp};
+use crate::run::{World, usual_folder};
 
 /// Where and how an experiment is run.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,7 @@ impl On {
         if self != Self::Device {
             return Ok(());
         }
+        World::from(self).check(experiment)?;
         bus::enter(&experiment.everybody().map(str::to_owned).collect::<Vec<_>>())
     }
 }
@@ -69,7 +70,6 @@ impl WorldArgs {
 
     /// The folder to make.
     pub(super) fn out(&self, experiment: &Experiment) -> PathBuf {
-        let usual = || PathBuf::from("runs").join(format!("{}-{}", experiment.name, stamp()));
-        self.out.clone().unwrap_or_else(usual)
+        self.out.clone().unwrap_or_else(|| usual_folder(&experiment.name))
     }
 }

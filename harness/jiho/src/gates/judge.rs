@@ -144,7 +144,7 @@ impl Judge<'_> {
         row.sentence = match (change, row.value) {
             (Some(change), _) => words::comparison(comparison, &row, change, Against::History, ""),
             (None, None) => words::nothing_to_compare(&comparison.figure, true, Against::History),
-            (None, Some(_)) => words::short_history(&comparison.figure, level.len()),
+            (None, Some(_)) => words::short_history(&comparison.figure, level.len(), self.exact),
         };
         row
     }

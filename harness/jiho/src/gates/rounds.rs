@@ -180,6 +180,7 @@ fn child(program: &Path, experiment: &Path, world: World, repeats: bool, seed: u
     match ended.status.code() {
         // Measured; inconclusive and nothing heard are findings too.
         Some(0 | 3 | 4) if out.is_dir() => Ok(()),
+        Some(0 | 3 | 4) => Err(UsageError::say("made no run: is it a jiho, and as new as this one?").into()),
         code => {
             let said = String::from_utf8_lossy(&ended.stderr);
             let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));

@@ -13,7 +13,10 @@ pub(super) fn limit(limit: &Limit, measured: &Measured, row: &GateRow) -> String
     let Some(value) = row.value else { return nothing(&limit.figure) };
     let unit = limit.figure.unit();
     let verdict = match (row.verdict, row.low) {
-        (Verdict::Pass, _) => format!("within the limit of {}", shown(limit.bound, unit)),
+        (Verdict::Pass, _) => {
+            let side = if limit.side.is_ceiling() { "within" } else { "above" };
+            format!("{side} the limit of {}", shown(limit.bound, unit))
+        }
         (Verdict::Fail, _) => {
             let side = if limit.side.is_ceiling() { "above" } else { "below" };
             format!("{side} the limit of {}", shown(limit.bound, unit))
@@ -90,9 +93,11 @@ pub(super) fn nothing_to_compare(figure: &Figure, here: bool, against: Against) 
 }
 
 /// A history that has just begun.
-pub(super) fn short_history(figure: &Figure, runs: usize) -> String {
+pub(super) fn short_history(figure: &Figure, runs: usize, simulated: bool) -> String {
+    let needed = if simulated { "1 is" } else { "5 are" };
+    let level = "like this one on the last level of its history, too few to judge by";
     format!(
-        "{} has {} like this one on the last level of its history, too few to judge by: 5 are needed.",
+        "{} has {} {level}: {needed} needed, which further runs with --record bring.",
         subject(figure),
         counted(runs, "run")
     )

@@ -17,6 +17,11 @@ use crate::run::chorus::Singing;
 /// The version of the format.
 pub const FORMAT: u32 = 1;
 
+/// Who wakes later than this 1 time in 100 sends in gusts, which a jitter buffer takes for the network's,
+const LATE_NS: i64 = 20_000_000;
+/// and who once wakes later than this holds up all that comes after.
+const VERY_LATE_NS: i64 = 150_000_000;
+
 /// Stamped when a packet came in.
 const KERNEL: &str = "kernel";
 
@@ -254,18 +259,25 @@ impl Thread {
         }
     }
 
-    /// What this machine lost by itself.
+    /// What this machine lost by itself, or held up.
     fn remarks(&self) -> Vec<String> {
-        let Self { name, send_errors, oversized, overflowed, .. } = self;
-        [
+        let Self { name, send_errors, oversized, overflowed, wakeup_p99_ns, wakeup_max_ns, .. } = self;
+        let late = (*wakeup_p99_ns > LATE_NS || *wakeup_max_ns > VERY_LATE_NS).then(|| {
+            let [p99_ms, max_ms] = [*wakeup_p99_ns, *wakeup_max_ns].map(|ns| ns as f64 * 1e-6);
+            format!(
+                "{name} woke too late for what was due, 1 time in 100 by {p99_ms:.0} ms or more, at most by {max_ms:.0} ms: \
+                 this machine was too busy, and delays have that in them."
+            )
+        });
+        let lost = [
             (*overflowed, "were dropped by the system before they were read"),
             (*oversized, "were too long and were dropped unread"),
             (*send_errors, "could not be sent"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{name}: {count} packets {what}: this machine lost them, not the network."))
-        .collect()
+        .map(|(count, what)| format!("{name}: {count} packets {what}: this machine lost them, not the network."));
+        lost.chain(late).collect()
     }
 }
 

@@ -14,6 +14,18 @@ use crate::report::table::Table;
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
+/// The first run, by name, in a folder of runs, or one further down.
+fn runs_within(path: &Path) -> Option<PathBuf> {
+    let folders = |path: &Path| {
+        let entries = path.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let all = folders(path).into_iter().flat_map(|folder| [vec![folder.clone()], folders(&folder)].concat());
+    all.into_iter().find(|folder| Folder(folder.clone()).emissions().is_file())
+}
+
 impl Folder {
     /// Makes the folder of a run. An earlier run is never overwritten.
     ///
@@ -35,7 +47,9 @@ impl Folder {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let folder = Self(path.to_owned());
         if !folder.emissions().is_file() {
-            let none = format!("{} holds no run: there is no emissions.csv in it", path.display());
+            let within = runs_within(path);
+            let mend = within.map(|run| format!("; there is one in {}", run.display())).unwrap_or_default();
+            let none = format!("{} holds no run: there is no emissions.csv in it{mend}", path.display());
             return Err(UsageError::say(none).into());
         }
         Ok(folder)

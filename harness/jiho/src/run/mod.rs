@@ -79,6 +79,21 @@ impl World {
         }
     }
 
+    /// Whether an experiment can be held there.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check(self, experiment: &Experiment) -> Result<(), UsageError> {
+        match self {
+            Self::Sim if experiment.relay.external.is_some() => {
+                let text = "an external relay takes real time: run it over loopback, or leave out [relay.external]";
+                Err(UsageError::say(text))
+            }
+            Self::Device => on_bus::check(experiment),
+            Self::Sim | Self::Loopback => Ok(()),
+        }
+    }
+
     /// Whether it takes as long as it takes.
     pub fn is_real_time(self) -> bool {
         self != Self::Sim
@@ -159,10 +174,7 @@ fn run_under(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
-    if world == World::Sim && experiment.relay.external.is_some() {
-        let text = "an external relay takes real time: run it over loopback, or leave out [relay.external]";
-        return Err(UsageError::say(text).into());
-    }
+    world.check(experiment)?;
     block_on(run_until(interrupt, name, experiment, given, world, out, progress))
 }
 
@@ -183,7 +195,7 @@ async fn run_until(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
-    let prepared = if world == World::Device { on_bus::prepared(experiment)? } else { experiment.clone() };
+    let prepared = if world == World::Device { on_bus::prepared(experiment) } else { experiment.clone() };
     let experiment = &prepared;
     let bus = if world == World::Device { Some(bus::entered()?) } else { None };
     let folder = Folder::create(out)?;
@@ -290,6 +302,15 @@ pub fn listening(experiment: &Experiment) -> Listening {
     Listening { family, codec: Some(codec(&experiment.media.codec)) }
 }
 
+/// Where something of that name goes if nobody says where: a folder that is not there yet.
+pub fn usual_folder(name: &str) -> PathBuf {
+    let folder = |number: u32| match number {
+        1 => PathBuf::from("runs").join(format!("{name}-{}", stamp())),
+        _ => PathBuf::from("runs").join(format!("{name}-{}-{number}", stamp())),
+    };
+    (1..1000).map(folder).find(|folder| !folder.exists()).unwrap_or_else(|| folder(1000))
+}
+
 /// The moment, as part of a name: UTC to the second.
 pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
@@ -365,15 +386,12 @@ fn run_json(
     started_unix_ns: i64,
     played: Played,
     kept: &Kept,
-    fared: Option<anyhow::Result<OnDevices>>,
+    fared: Option<(OnDevices, Option<String>)>,
 ) -> RunJson {
     let Played { threads, interrupted, failure } = played;
-    let (devices, gone) = match fared.transpose() {
-        Ok(devices) => (devices, None),
-        Err(error) => (None, Some(format!("{error:#}"))),
-    };
+    let (devices, gone) = fared.unzip();
     // The cause before its consequences.
-    let mut failures: Vec<String> = gone.into_iter().chain(failure).collect();
+    let mut failures: Vec<String> = gone.flatten().into_iter().chain(failure).collect();
     failures.extend(kept.failures.iter().map(|(name, reason)| format!("{name}: {reason}")));
     failures.extend(threads.iter().filter_map(|report| Some(report.outcome.as_ref().err()?.to_string())));
     RunJson {

@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// So much sound is recorded before anything is said of its clock, and before the first beep.
 const OPENS_AFTER: Nanos = Nanos::from_secs(2);
 /// Devices' first stamps are wrong, and voices wait until they are known.
-pub(super) const SHORTEST_WARMUP: Nanos = Nanos::from_millis(3500);
+const SHORTEST_WARMUP: Nanos = Nanos::from_millis(3500);
 /// A device that has not started by then never will.
 const PATIENCE: Nanos = Nanos::from_secs(6);
 /// What was recorded is known whole so much later.
@@ -45,21 +45,26 @@ const ON_PLAN: Nanos = Nanos::from_millis(100);
 /// Bound of what stamps are off by, where beeps are not heard on the bus themselves.
 const STAMPS_ERROR: Nanos = Nanos::from_millis(1);
 
-/// Takes care that an experiment can be held on devices: there is time for them to start.
+/// Whether an experiment can be held on devices.
 ///
 /// # Errors
 /// Somebody sings.
-pub(super) fn prepared(experiment: &Experiment) -> anyhow::Result<Experiment> {
+pub(super) fn check(experiment: &Experiment) -> Result<(), UsageError> {
     if let Some(singer) = experiment.speakers.iter().find(|speaker| speaker.sing.is_some()) {
         let text = format!(
             "{} sings on what its own ear plays, and a device's ear plays it too late: sing in simulation or over loopback",
             singer.name
         );
-        return Err(UsageError::say(text).into());
+        return Err(UsageError::say(text));
     }
+    Ok(())
+}
+
+/// The experiment with enough time for devices to start.
+pub(super) fn prepared(experiment: &Experiment) -> Experiment {
     let mut prepared = experiment.clone();
     prepared.run.warmup = prepared.run.warmup.max(SHORTEST_WARMUP);
-    Ok(prepared)
+    prepared
 }
 
 /// When beeps left is heard on the bus, but for pilots', which last.
@@ -76,7 +81,7 @@ pub(super) fn told(mut participant: Participant, family: Family) -> Participant 
 pub(super) struct OnBus {
     seats: Vec<Option<Seat>>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<anyhow::Result<Fared>>,
+    thread: JoinHandle<Fared>,
     missing: Vec<(String, Missing)>,
     priority: OwnPriority,
 }
@@ -151,26 +156,28 @@ impl OnBus {
         self.thread.is_finished()
     }
 
-    /// Records to the end, and says how devices fared.
-    ///
-    /// # Errors
-    /// A device ended by itself, or something could not be kept.
-    pub(super) fn finish(self) -> anyhow::Result<OnDevices> {
+    /// Records to the end; says how devices fared, and what failed if something did: a device ended by itself, or something
+    /// could not be kept.
+    pub(super) fn finish(self) -> (OnDevices, Option<String>) {
         let Self { seats, stop, thread, missing, priority } = self;
         // Afterwards there is nothing to be heard, and nothing missing.
         let missing = missing.into_iter().map(|(device, missing)| MissingSound { device, samples: missing.samples() });
         let missing = missing.filter(|missing| missing.samples > 0).collect();
         stop.store(true, Ordering::Relaxed);
-        let fared = thread.join().unwrap_or_else(|_| anyhow::bail!("the thread that records the bus has panicked"))?;
+        let fared = thread.join().unwrap_or_else(|_| Fared {
+            failure: Some(anyhow::anyhow!("the thread that records the bus has panicked")),
+            ..Fared::default()
+        });
         drop(seats);
-        Ok(OnDevices {
+        let devices = OnDevices {
             host: HOST.to_owned(),
             real_time_refused: priority.refused().map(str::to_owned),
             headset_delay_ns: HEADSET_DELAY.0,
             skew_ppm: fared.clock.map(|clock| clock.skew.as_ppm()),
             xruns: fared.xruns,
             missing,
-        })
+        };
+        (devices, fared.failure.map(|failure| format!("{failure:#}")))
     }
 }
 
@@ -254,23 +261,30 @@ struct Desk {
 }
 
 /// How the bus fared.
+#[derive(Default)]
 struct Fared {
     clock: Option<SampleClock>,
     xruns: usize,
+    failure: Option<anyhow::Error>,
 }
 
 impl Desk {
-    fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Fared> {
+    fn run(mut self, stop: &AtomicBool) -> Fared {
+        let recorded = self.record(stop);
+        let clock = self.opened;
+        let told = self.taps.iter_mut().map(|tap| tap.finish(clock.as_ref())).collect::<anyhow::Result<Vec<()>>>();
+        Fared { clock, xruns: self.all.status().jumps.len(), failure: recorded.err().or(told.err()) }
+    }
+
+    fn record(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         let (mut recorded, mut placed, mut samples) = (Vec::new(), Placed::default(), Vec::new());
-        let outcome = loop {
+        loop {
             thread::sleep(TICK);
             let now = self.clock.now();
             if stop.load(Ordering::Relaxed) {
                 self.ended.get_or_insert(now);
             }
-            if let Err(gone) = self.look(now) {
-                break Err(gone);
-            }
+            let gone = self.look(now).err();
             let status = self.all.status();
             loop {
                 let first = self.all.read(&mut recorded);
@@ -287,15 +301,13 @@ impl Desk {
                 }
                 self.take(first, &samples)?;
             }
-            if self.ended.is_some_and(|ended| now - ended > SETTLES) {
-                break Ok(());
+            if let Some(gone) = gone {
+                return Err(gone);
             }
-        };
-        for tap in &mut self.taps {
-            tap.finish(self.opened.as_ref())?;
+            if self.ended.is_some_and(|ended| now - ended > SETTLES) {
+                return Ok(());
+            }
         }
-        outcome?;
-        Ok(Fared { clock: self.opened, xruns: self.all.status().jumps.len() })
     }
 
     /// Looks at all that plays, and whether all is still there.
@@ -350,7 +362,7 @@ impl Desk {
 
 fn alive(what: &str, status: &StreamStatus, now: RunTime) -> anyhow::Result<()> {
     if status.ended {
-        anyhow::bail!("the bus: the sound server ended the stream for {what}; was it stopped?");
+        anyhow::bail!("the bus: the sound server ended the stream for {what}, as if it had been stopped");
     }
     if status.clock.is_none() && now.since_start() > PATIENCE {
         anyhow::bail!("the bus: the sound server takes the stream for {what} and does not run it");

@@ -119,3 +119,26 @@ fn a_full_disk_is_named_and_what_was_recorded_is_kept() {
         }
     }
 }
+
+/// An experiment for devices, where no program can be found and no bus is up.
+fn on_devices(text: &str) -> Ran {
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut command, dir) = command(text, &temporary);
+    let empty = temporary.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    command.args(["--on", "device"]).env("PATH", &empty).env("XDG_RUNTIME_DIR", &empty).env_remove("JIHO_BUS");
+    Ran::of(command.output().unwrap(), dir, temporary)
+}
+
+#[cfg(unix)]
+#[test]
+fn devices_without_a_sound_server_are_refused_with_the_mend() {
+    assert_refused(&on_devices(ROOM), &["there is no `pulseaudio`", "apt-get install pulseaudio"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn who_sings_by_ear_is_refused_on_devices_before_anything_is_started() {
+    let singer = "[[speaker]]\nname = \"ben\"\nsing.follow.leader = \"ana\"\n";
+    assert_refused(&on_devices(&format!("{ROOM}{singer}")), &["ben sings", "over loopback"]);
+}

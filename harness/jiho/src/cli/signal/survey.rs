@@ -108,8 +108,7 @@ fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let experiment = Experiment::load(file)?;
     args.on.enter(&experiment)?;
     let world = World::from(args.on);
-    let name = format!("{}-survey-{}", experiment.name, run::stamp());
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
+    let out = args.out.clone().unwrap_or_else(|| run::usual_folder(&format!("{}-survey", experiment.name)));
     let progress = Shown::new();
     let families = room::survey(&experiment, world, &out, &progress)?;
     progress.clear();

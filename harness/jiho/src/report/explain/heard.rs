@@ -116,7 +116,8 @@ fn one(ear: &str, place: &str, speakers: &BTreeMap<&str, Marks>, unsure: bool) -
     let missing = expected - heard().map(|marks| marks.delays_ms.len()).sum::<usize>();
     if missing * 50 > expected {
         let whose = if unheard.is_empty() { "" } else { " of the others" };
-        text += &format!(" Of {expected} time marks{whose} {missing} did not arrive.");
+        text +=
+            &format!(" Of {expected} time marks{whose} {missing} went unheard.");
     }
     text
 }
@@ -223,7 +224,7 @@ mod tests {
             paragraphs(&rows.concat(), &[]),
             [
                 "- lena, in the audience, heard ana 90 ms late and ben 95 ms late. Of chloe nothing arrived. Of 20 time marks \
-              of the others 4 did not arrive."
+              of the others 4 went unheard."
             ]
         );
     }

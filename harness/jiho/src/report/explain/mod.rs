@@ -9,6 +9,7 @@ mod served;
 use super::drops::DropRow;
 use super::prose::{listed, spoken, wrapped};
 use crate::exit::UsageError;
+use crate::report::run_json::RunJson;
 use crate::report::table::Table;
 use crate::run::folder::Folder;
 
@@ -29,10 +30,17 @@ pub fn page(folder: &Folder) -> anyhow::Result<String> {
         section("What everybody heard", &heard(folder)?),
         section("What happened when roles changed", &changes(folder)?),
         section("How together it was", &chorus(folder)?),
+        section("What to keep in mind", &kept_in_mind(folder)?),
         section("What kind of room it was", &served(&crate::run::architecture(std::slice::from_ref(folder))?)),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     Ok(sections.join("\n"))
+}
+
+/// What failed, and what the instrument itself lost or held up: what was heard may come of that.
+fn kept_in_mind(folder: &Folder) -> anyhow::Result<Vec<String>> {
+    let path = folder.run_json();
+    if path.is_file() { Ok(RunJson::read(&path)?.said()) } else { Ok(Vec::new()) }
 }
 
 /// What everybody heard, and how late.
