@@ -78,6 +78,18 @@ pub struct Looped {
     pub gain_db: f64,
 }
 
+impl Looped {
+    /// The 95 % interval of this round trip less another one of the same measurement, whose errors count as independent.
+    /// `None` where one has none.
+    pub fn less(&self, straight: &Self) -> Option<Interval> {
+        let (own, other) = (self.interval_ms?, straight.interval_ms?);
+        let middle = self.round_trip_ms - straight.round_trip_ms;
+        let below = (self.round_trip_ms - own.low).hypot(other.high - straight.round_trip_ms);
+        let above = (own.high - self.round_trip_ms).hypot(straight.round_trip_ms - other.low);
+        Some(Interval { low: middle - below, high: middle + above })
+    }
+}
+
 /// What is wrong with a device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Finding {

@@ -33,7 +33,7 @@ mod with_cpal;
 #[cfg(not(feature = "device"))]
 mod without;
 
-pub use placed::Placed;
+pub use placed::{Cut, Placed};
 
 /// The usual size of a device's buffer: 10 ms at 48 kHz. Never leave it to the system: PulseAudio would take 2 s.
 pub const DEFAULT_BUFFER_FRAMES: u32 = 480;
@@ -175,6 +175,8 @@ pub struct StreamStatus {
     pub clock: Option<SampleClock>,
     /// Before this count all jumps are known.
     pub settled: MediaTime,
+    /// The count of the first sample of the last buffer: a stream that stands still has no newer one. `None`: none came.
+    pub newest: Option<MediaTime>,
     /// Where time jumped against the count, and by how many samples.
     pub jumps: Vec<Jump>,
     /// Buffers that came too late for the device, as far as it tells.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiho_analysis::units::MediaTime;
 
-use crate::sidecar::{Discontinuity, Sidecar, SidecarError};
+use crate::sidecar::{Cut, Discontinuity, Sidecar, SidecarError};
 use crate::wav::{RecordError, Recorder};
 
 /// Silence is written in pieces of this length.
@@ -82,6 +82,11 @@ impl EarFile {
         Ok(self.recorder.write(samples)?)
     }
 
+    /// Notes that samples before a position had no place in time, and were left out.
+    pub fn cut(&mut self, at: MediaTime, cut_samples: u64) {
+        self.sidecar.cuts.push(Cut { sample: u64::try_from(at.0).unwrap_or(0), cut_samples });
+    }
+
     /// Completes both files and gives the description.
     pub fn finish(mut self) -> Result<Sidecar, EarFileError> {
         let recorded = self.recorder.finish()?;
@@ -129,6 +134,18 @@ mod tests {
         let sound = &read(&path).unwrap().channels[0];
         assert_eq!(sound.len(), 1010);
         assert!(sound[10..1000].iter().all(|&sample| sample == 0.0) && sound[1000] == 0.25);
+    }
+
+    #[test]
+    fn samples_that_were_cut_are_noted_and_move_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ear = EarFile::open(folder.path(), sidecar("lena")).unwrap();
+        ear.write(MediaTime(0), &[0.5; 10]).unwrap();
+        ear.cut(MediaTime(10), 7);
+        ear.write(MediaTime(10), &[0.25; 10]).unwrap();
+        let done = ear.finish().unwrap();
+        assert_eq!((done.samples, done.discontinuities), (20, vec![]));
+        assert_eq!(done.cuts, [Cut { sample: 10, cut_samples: 7 }]);
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub struct Sidecar {
     pub clipped: u64,
     /// Where the ear missed something.
     pub discontinuities: Vec<Discontinuity>,
+    /// Where the ear's sound device gave more than there was time for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<Cut>,
     /// Whether the recording was brought to its end. If not, its recorder was stopped by force.
     pub complete: bool,
 }
@@ -50,6 +53,15 @@ pub struct Discontinuity {
     pub sample: u64,
     /// How many.
     pub gap_samples: u64,
+}
+
+/// Samples that time had no place for, and that were left out, so that positions keep their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The position of the first one after them.
+    pub sample: u64,
+    /// How many.
+    pub cut_samples: u64,
 }
 
 /// A sidecar could not be read or written.
@@ -118,6 +130,7 @@ impl Sidecar {
             samples: 0,
             clipped: 0,
             discontinuities: Vec::new(),
+            cuts: Vec::new(),
             complete: false,
         }
     }
@@ -227,6 +240,13 @@ mod tests {
         assert_eq!(read_text(&text).unwrap().clock(), skewed.clock());
         let backwards = serde_json::to_string(&Sidecar { skew: Ppb(-1_000_000_000), ..sidecar() }).unwrap();
         assert!(matches!(read_text(&backwards), Err(SidecarError::Skew { .. })));
+    }
+
+    #[test]
+    fn cuts_are_kept_and_left_out_where_there_are_none() {
+        assert!(!serde_json::to_string(&sidecar()).unwrap().contains("cut"));
+        let cut = Sidecar { cuts: vec![Cut { sample: 480, cut_samples: 96 }], ..sidecar() };
+        assert_eq!(read_text(&serde_json::to_string(&cut).unwrap()).unwrap(), cut);
     }
 
     #[test]

@@ -37,6 +37,13 @@ pub enum Event {
         /// Maps positions in the recording to run time.
         clock: SampleClock,
     },
+    /// The ear's sound device gave more samples than there was time for; the rest were cut.
+    EarCut {
+        /// The position in the recording of the first sample after the cut.
+        at: MediaTime,
+        /// How many were cut.
+        samples: u64,
+    },
     /// A speaker's stream was announced.
     Talker {
         /// The speaker's name in the room.

@@ -21,7 +21,10 @@ use crate::live::sound::Sound;
 #[command(after_help = "Examples:
   jiho listen
   jiho listen --device pulseaudio:bus.monitor --codes 0-3
-  jiho listen --format json > arrivals.jsonl")]
+  jiho listen --format json > arrivals.jsonl
+
+Exit codes: 0 something was surely heard · 1 the device cannot be had, or ends in the middle · 2 for wrong usage · 4 nothing \
+was surely heard")]
 pub(super) struct Args {
     /// The device, by its id from `jiho device list` [default: the system's own]
     #[arg(long, value_name = "ID")]

@@ -183,4 +183,4 @@ Between hosts a delay is known only as well as their wall clocks agree: synchron
 know how well that went, and says so.
 
 Exit codes: 1 if the relay does not answer, refuses us or goes away, or an address is in use, or a device cannot be \
-had; what was recorded until then is kept. 2 for wrong usage. 4 if not one beep was sounded.";
+had or ends in the middle; what was recorded until then is kept. 2 for wrong usage. 4 if not one beep was sounded.";

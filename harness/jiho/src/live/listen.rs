@@ -35,7 +35,7 @@ pub fn listen(
         let mut stream = system().record(&StreamRequest { channels: Channels::Most, ..request(sound, clock) })?;
         let mut channels: Vec<Channel> =
             (0..stream.channels()).map(|_| Channel::new(sound.rate, signal, codes)).collect();
-        let (mut placed, mut samples, mut watch) = (Placed::default(), Vec::new(), Watch::default());
+        let (mut placed, mut samples, mut watch) = (Placed::default(), Vec::new(), Watch::of(sound.device.as_ref()));
         let mut sure = 0;
         while clock.now() < end && !interrupt.wanted() {
             tokio::time::sleep(TICK).await;

@@ -6,6 +6,8 @@ use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::device::{Capturing, Channels, Playing, SoundDevices, StreamRequest, StreamStatus};
 
+use super::stall::Stall;
+
 /// The first beeps wake the devices, and are not measured.
 pub const PRIMING: usize = 2;
 /// Streams run for so long before the first beep: until then devices' stamps are often wrong.
@@ -36,6 +38,8 @@ pub struct Asked {
     pub output_channel: Option<u16>,
     /// The beeps should come back on this channel, from 0.
     pub input_channel: u16,
+    /// What comes straight back is on this channel, from 0: it is subtracted from what comes back on others.
+    pub straight_channel: Option<u16>,
 }
 
 /// What came of it.
@@ -93,12 +97,15 @@ pub fn run(
     let end = RunTime::START + BEFORE + Nanos(length) + AFTER;
     let mut sound = Sound::default();
     let begun = wait();
+    let (mut mouth_stall, mut ear_stall) = (Stall::default(), Stall::default());
     let ended = loop {
         let now = wait();
         sound.fetch(ear.as_mut());
         let (playing, recording) = (mouth.status(), ear.status());
-        if playing.ended || recording.ended {
-            break Some(if playing.ended { "playing" } else { "recording" });
+        let playing_ended = mouth_stall.look(&playing, now) || playing.ended;
+        let recording_ended = ear_stall.look(&recording, now) || recording.ended;
+        if playing_ended || recording_ended {
+            break Some(if playing_ended { "playing" } else { "recording" });
         }
         let starts = [("playing", playing.start()), ("recording", recording.start())];
         let idle = starts.iter().find(|(_, start)| start.is_none()).filter(|_| now - begun > PATIENCE);

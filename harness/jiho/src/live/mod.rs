@@ -16,6 +16,7 @@ pub mod relay;
 mod relay_csv;
 pub mod seat;
 pub mod sound;
+mod stall;
 mod told;
 
 use std::io::Write;

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::signal::{Code, Signal};
-use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
+use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::device::steering::Steering;
-use jiho_drivers::device::{Channels, DEFAULT_BUFFER_FRAMES, Placed, Source, StreamRequest, StreamStatus, system};
+use jiho_drivers::device::{Channels, Cut, DEFAULT_BUFFER_FRAMES, Placed, Source, StreamRequest, StreamStatus, system};
 use jiho_proto::event::Event;
+use jiho_proto::records::Records;
 
 use super::host_clock::HostClock;
 use super::record::Record;
 pub use super::record::Stayed;
+use super::stall::Stall;
 use super::{beats, interrupt, say};
 use crate::report::emissions::EmissionRow;
 use crate::report::table::Table;
@@ -125,7 +127,7 @@ async fn play_into(
     let mut stream = system().play(&request(sound, record.clock), source)?;
     let mut gone = 0;
     let mut beeps = 0;
-    let mut watch = Watch::default();
+    let mut watch = Watch::of(sound.device.as_ref());
     while record.clock.now() < end && !interrupt.wanted() {
         tokio::time::sleep(TICK).await;
         let status = stream.status();
@@ -197,12 +199,28 @@ async fn fetch(
     let end = RunTime::START + sound.duration;
     let mut records = keeper.records(0);
     let kept = |result: Result<(), jiho_proto::records::KeepError>| result.map_err(|e| anyhow::anyhow!("{e}"));
-    let mut watch = Watch::default();
+    let mut watch = Watch::of(sound.device.as_ref());
     let mut opened = false;
     let (mut placed, mut samples, mut mono) = (Placed::default(), Vec::new(), Vec::new());
-    while record.clock.now() < end && !interrupt.wanted() {
+    let channels = stream.channels();
+    let mut keep = |records: &mut dyn Records, first: MediaTime, samples: &[f32], cuts: Vec<Cut>| {
+        for Cut { at, samples } in cuts {
+            kept(records.event(record.clock.now(), Event::EarCut { at, samples }))?;
+        }
+        mono.clear();
+        mono.extend(samples.iter().step_by(channels));
+        kept(records.ear(first, &mono))
+    };
+    let ended = loop {
+        if record.clock.now() >= end || interrupt.wanted() {
+            break Ok(());
+        }
         tokio::time::sleep(TICK).await;
-        let Some(start) = watch.look(&stream.status(), record.clock.now())? else { continue };
+        let start = match watch.look(&stream.status(), record.clock.now()) {
+            Ok(Some(start)) => start,
+            Ok(None) => continue,
+            Err(error) => break Err(error),
+        };
         if !opened {
             opened = true;
             let clock = SampleClock::new(start, sound.rate);
@@ -211,13 +229,26 @@ async fn fetch(
         let mut first = stream.read_placed(&mut placed, &mut samples);
         // A device that runs faster than time must not go on for ever.
         while !samples.is_empty() && record.clock.now() < end {
-            mono.clear();
-            mono.extend(samples.iter().step_by(stream.channels()));
-            kept(records.ear(first, &mono))?;
+            keep(records.as_mut(), first, &samples, placed.cuts())?;
             first = stream.read_placed(&mut placed, &mut samples);
         }
+    };
+    if opened {
+        // What has come since, and what waited for stamps that will not come.
+        let mut first = stream.read_placed(&mut placed, &mut samples);
+        let status = stream.status();
+        loop {
+            if samples.is_empty() {
+                first = placed.take_rest(&status, &mut samples);
+            }
+            if samples.is_empty() {
+                break;
+            }
+            keep(records.as_mut(), first, &samples, placed.cuts())?;
+            samples.clear();
+        }
     }
-    Ok(())
+    ended
 }
 
 pub(super) fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
@@ -234,19 +265,34 @@ pub(super) fn request(sound: &Sound, clock: RunClock) -> StreamRequest {
 /// Says once when a device begins, and each time that it stumbles.
 #[derive(Default)]
 pub(super) struct Watch {
+    /// `None`: the system's default.
+    device: Option<String>,
     started: bool,
+    stall: Stall,
     /// By its own word, and by its stamps.
     stumbled: (u64, usize),
 }
 
 impl Watch {
+    /// Of a device, which errors name.
+    pub(super) fn of(device: Option<&String>) -> Self {
+        Self { device: device.cloned(), ..Self::default() }
+    }
+
+    fn name(&self) -> String {
+        self.device.as_ref().map_or_else(|| "the default sound device".to_owned(), |id| format!("sound device {id}"))
+    }
+
     /// When the device's sample 0 was, once it is known.
     pub(super) fn look(&mut self, status: &StreamStatus, now: RunTime) -> anyhow::Result<Option<RunTime>> {
         if status.ended {
-            anyhow::bail!("the sound device ended the stream; is it still connected?");
+            anyhow::bail!("{}: ended the stream; is it still connected, and does its sound server run?", self.name());
         }
         if status.start().is_none() && now.since_start() > PATIENCE {
-            anyhow::bail!("the sound device takes the stream and does not run it: try another one or another rate");
+            anyhow::bail!("{}: takes the stream and does not run it: try another one or another rate", self.name());
+        }
+        if self.stall.look(status, now) {
+            anyhow::bail!("{}: stands still; is it still connected, and does its sound server run?", self.name());
         }
         if status.start().is_some() && !self.started {
             self.started = true;

@@ -58,7 +58,7 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// The row of an event at `node`; `None` for packets, which have a table of their own.
+    /// The row of an event at `node`; `None` for packets and what recordings say, which have a place of their own.
     pub fn of(run: &RunName, node: &str, at_ns: i64, event: &Event) -> Option<Self> {
         let about = |event, subject: &str, detail: String| Self {
             run_id: run.run_id.clone(),
@@ -86,9 +86,12 @@ impl EventRow {
             Event::Step(StepTaken { number, change, subject, step, detail }) => {
                 Self { change: *number, step: Some(*step), ..about(Kind::Change(*change), subject, detail.clone()) }
             }
-            Event::Sent(_) | Event::Sung { .. } | Event::Dropped(_) | Event::Playout(_) | Event::Relayed(_) => {
-                return None;
-            }
+            Event::Sent(_)
+            | Event::Sung { .. }
+            | Event::Dropped(_)
+            | Event::Playout(_)
+            | Event::Relayed(_)
+            | Event::EarCut { .. } => return None,
         })
     }
 }

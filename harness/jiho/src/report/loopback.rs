@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use jiho_analysis::device::{Finding, Looped};
+use jiho_analysis::device::{Finding, Looped, Measured};
 use serde::{Deserialize, Serialize};
 
 use super::words::counted;
@@ -21,6 +21,9 @@ pub struct LoopbackRow {
     pub(crate) round_trip_ms: Option<f64>,
     pub(crate) round_trip_low_ms: Option<f64>,
     pub(crate) round_trip_high_ms: Option<f64>,
+    pub(crate) less_straight_ms: Option<f64>,
+    pub(crate) less_straight_low_ms: Option<f64>,
+    pub(crate) less_straight_high_ms: Option<f64>,
     pub(crate) sd_ms: Option<f64>,
     pub(crate) spread_ms: Option<f64>,
     pub(crate) drift_ppm: Option<f64>,
@@ -54,6 +57,12 @@ impl LoopbackRow {
     fn of(asked: &Asked, outcome: &Outcome, looped: Option<Looped>) -> Self {
         let Outcome { measured, played, recorded, ended, .. } = outcome;
         let interval = looped.and_then(|looped| looped.interval_ms);
+        let (less_straight, less_straight_interval) = match (looped, straight_of(asked, outcome)) {
+            (Some(looped), Some(straight)) if looped.channel != straight.channel => {
+                (Some(looped.round_trip_ms - straight.round_trip_ms), looped.less(&straight))
+            }
+            _ => (None, None),
+        };
         let device = |id: &Option<String>| id.clone().unwrap_or_else(|| DEFAULT.to_owned());
         let samples = |stream: &crate::live::loopback::Stream| stream.timeline.jumps.iter().map(|j| j.samples).sum();
         Self {
@@ -67,6 +76,9 @@ impl LoopbackRow {
             round_trip_ms: looped.map(|looped| looped.round_trip_ms),
             round_trip_low_ms: interval.map(|interval| interval.low),
             round_trip_high_ms: interval.map(|interval| interval.high),
+            less_straight_ms: less_straight,
+            less_straight_low_ms: less_straight_interval.map(|interval| interval.low),
+            less_straight_high_ms: less_straight_interval.map(|interval| interval.high),
             sd_ms: looped.map(|looped| looped.sd_ms),
             spread_ms: looped.map(|looped| looped.spread_ms),
             drift_ppm: looped.map(|looped| looped.drift_ppm),
@@ -87,6 +99,25 @@ impl LoopbackRow {
             findings: measured.findings.iter().map(name).collect::<Vec<_>>().join(" "),
         }
     }
+}
+
+/// The channel that comes straight back, if one was named and heard.
+fn straight_of(asked: &Asked, outcome: &Outcome) -> Option<Looped> {
+    let Measured { looped, others, .. } = &outcome.measured;
+    let straight = asked.straight_channel?;
+    looped.iter().chain(others).find(|looped| looped.channel == usize::from(straight)).copied()
+}
+
+/// The way beyond what comes straight back, in words.
+fn less_straight(row: &LoopbackRow, straight: u16) -> Option<String> {
+    let interval = row.less_straight_low_ms.zip(row.less_straight_high_ms);
+    let interval = interval.map_or(String::new(), |(low, high)| format!(" [{low:.3}, {high:.3}]"));
+    Some(format!(
+        "  channel {}  {:.3} ms{interval} less channel {}, which comes straight back: by one clock",
+        row.channel?,
+        row.less_straight_ms?,
+        straight + 1
+    ))
 }
 
 /// For people: the figures, then what is wrong, each with the next step.
@@ -130,13 +161,30 @@ pub fn text(asked: &Asked, outcome: &Outcome) -> String {
             other.round_trip_ms
         );
     }
+    if let Some(straight) = asked.straight_channel {
+        let lines: Vec<String> =
+            LoopbackRow::all(asked, outcome).iter().filter_map(|row| less_straight(row, straight)).collect();
+        match straight_of(asked, outcome) {
+            Some(_) => lines.iter().for_each(|line| {
+                let _ = writeln!(text, "{line}");
+            }),
+            None => {
+                let _ =
+                    writeln!(text, "  straight  no beep came back on channel {}: nothing is subtracted", straight + 1);
+            }
+        }
+    }
     let _ = writeln!(
         text,
         "  xruns     {} playing, {} recording, by stamps that scatter by {:.3} and {:.3} ms; {} by the devices' word",
         row.play_xruns, row.record_xruns, row.play_stamp_sd_ms, row.record_stamp_sd_ms, row.told_xruns
     );
     if let Some(which) = outcome.ended {
-        let _ = writeln!(text, "the {which} device ended the stream in the middle; is it still connected?");
+        let id = if which == "playing" { &row.play_device } else { &row.record_device };
+        let _ = writeln!(
+            text,
+            "the {which} device {id} ended the stream in the middle; is it still connected, and does its sound server run?"
+        );
     }
     for finding in &outcome.measured.findings {
         let _ = writeln!(text, "{}: {}", name(finding), advice(finding, asked, outcome));

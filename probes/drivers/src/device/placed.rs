@@ -14,9 +14,30 @@ pub struct Placed {
     channels: usize,
     /// Where the next sample stands at the earliest.
     next: i64,
+    cuts: Vec<Cut>,
+}
+
+/// Samples that time has no place for: the device counted more than there was time for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The position of the first sample after them.
+    pub at: MediaTime,
+    /// How many.
+    pub samples: u64,
 }
 
 impl Placed {
+    /// What had to be left out since the last call.
+    pub fn cuts(&mut self) -> Vec<Cut> {
+        std::mem::take(&mut self.cuts)
+    }
+
+    /// Gives as [`Capturing::read_placed`](super::Capturing::read_placed) does, and without waiting for stamps: none will
+    /// come any more. To be called until `out` stays empty.
+    pub fn take_rest(&mut self, status: &StreamStatus, out: &mut Vec<f32>) -> MediaTime {
+        self.take(&StreamStatus { ended: true, ..status.clone() }, out)
+    }
+
     /// Takes what was read.
     pub fn push(&mut self, first: MediaTime, samples: &[f32], channels: usize) {
         self.channels = channels.max(1);
@@ -44,6 +65,9 @@ impl Placed {
             let first = position + late;
             if !out.is_empty() && first != self.next {
                 break;
+            }
+            if late > 0 {
+                self.cuts.push(Cut { at: MediaTime(self.next), samples: late.unsigned_abs() });
             }
             out.extend(samples.drain(..settled as usize * self.channels).skip(late as usize * self.channels));
             *count += settled;
@@ -89,6 +113,20 @@ mod tests {
         placed.push(MediaTime(0), &counts(0, 100), 1);
         assert_eq!((placed.take(&status(100, &[(50, -5)]), &mut out), out.len()), (MediaTime(0), 95));
         assert_eq!(out[49..52], [49.0, 55.0, 56.0]);
+        assert_eq!(placed.cuts(), [Cut { at: MediaTime(50), samples: 5 }]);
+        assert_eq!(placed.cuts(), []);
+    }
+
+    #[test]
+    fn at_the_end_nothing_waits_for_stamps_any_more() {
+        let (mut placed, mut out) = (Placed::default(), Vec::new());
+        placed.push(MediaTime(0), &counts(0, 100), 1);
+        placed.take(&status(40, &[(60, 7)]), &mut out);
+        let rest = |placed: &mut Placed, out: &mut Vec<f32>| placed.take_rest(&status(40, &[(60, 7)]), out);
+        assert_eq!((rest(&mut placed, &mut out), out.clone()), (MediaTime(40), counts(40, 60)));
+        assert_eq!((rest(&mut placed, &mut out), out.clone()), (MediaTime(67), counts(60, 100)));
+        rest(&mut placed, &mut out);
+        assert!(out.is_empty());
     }
 
     #[test]

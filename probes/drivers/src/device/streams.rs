@@ -21,6 +21,7 @@ pub(super) struct Following {
     keeper: Timekeeper,
     /// The run time of the origin of the stream's clock.
     origin: RunTime,
+    newest: Option<MediaTime>,
 }
 
 /// The way of stamps from the callback.
@@ -30,11 +31,12 @@ pub(super) fn marks() -> (Producer<Mark>, Consumer<Mark>) {
 
 impl Following {
     pub(super) fn new(status: Arc<SharedStatus>, marks: Consumer<Mark>, rate: Rate, origin: RunTime) -> Self {
-        Self { status, marks, keeper: Timekeeper::new(rate), origin }
+        Self { status, marks, keeper: Timekeeper::new(rate), origin, newest: None }
     }
 
     fn catch_up(&mut self) {
         while let Ok(Mark { first, at }) = self.marks.pop() {
+            self.newest = Some(first);
             self.keeper.push(Stamp { first, at: self.origin + at });
         }
     }
@@ -44,6 +46,7 @@ impl Following {
         StreamStatus {
             clock: self.keeper.clock(),
             settled: self.keeper.settled().unwrap_or_default(),
+            newest: self.newest,
             jumps: self.keeper.jumps().to_vec(),
             ..self.status.get()
         }

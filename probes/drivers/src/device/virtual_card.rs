@@ -42,6 +42,8 @@ pub struct Model {
     pub crossed: u16,
     /// It is pulled out at this time.
     pub disappears: Option<RunTime>,
+    /// It brings no buffer from this time on, and says nothing of it.
+    pub hangs: Option<RunTime>,
 }
 
 /// One side of a card.
@@ -75,6 +77,7 @@ impl Default for Model {
             gain: 1.0,
             crossed: 0,
             disappears: None,
+            hangs: None,
         }
     }
 }
@@ -164,9 +167,10 @@ impl VirtualCard {
     pub fn advance(&self, span: Nanos) {
         let mut shared = self.shared();
         let until = shared.now + span;
-        let end = self.model.disappears.map_or(until, |gone| gone.min(until));
+        let Model { disappears, hangs, .. } = &*self.model;
+        let end = [*disappears, *hangs].into_iter().flatten().fold(until, RunTime::min);
         while self.next_buffer(&mut shared, end) {}
-        if end < until {
+        if disappears.is_some_and(|gone| gone < until) {
             shared.playing.take().iter().for_each(|side| side.status.ended());
             shared.capturing.take().iter().for_each(|side| side.status.ended());
         }

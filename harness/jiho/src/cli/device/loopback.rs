@@ -27,6 +27,7 @@ use crate::report::loopback::{LoopbackRow, text};
   jiho device loopback
   jiho device loopback --device pulseaudio:bus --beeps 30
   jiho device loopback --play alsa:hw:CARD=0 --record alsa:hw:CARD=1 --output-channel 1 --format json
+  jiho device loopback --device jack:system --straight-channel 1 --input-channel 2
 
 Exit codes: 0 measured · 2 no such device or rate · 3 measured, with findings that make it doubtful · 4 no round trip")]
 pub(super) struct Args {
@@ -57,6 +58,10 @@ pub(super) struct Args {
     /// The channel that the beeps should come back on, counted from 1.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     input_channel: u16,
+    /// The channel, counted from 1, on which beeps come straight back, such as over a cable: its round trip, which is what
+    /// the devices themselves take, is subtracted from every other channel's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    straight_channel: Option<u16>,
     /// Words for people, or rows for programs: one per channel that beeps came back on, the wanted one first.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -87,6 +92,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         gain_db: args.level,
         output_channel: args.output_channel.map(|channel| channel - 1),
         input_channel: args.input_channel - 1,
+        straight_channel: args.straight_channel.map(|channel| channel - 1),
     };
     let clock = RunClock::start();
     let outcome = looped(system().as_ref(), clock, &asked, &mut || {

@@ -17,6 +17,7 @@ fn asked() -> Asked {
         gain_db: -6.0,
         output_channel: None,
         input_channel: 0,
+        straight_channel: None,
     }
 }
 
@@ -63,6 +64,14 @@ fn bad_starts_are_waited_out() {
 #[test]
 fn a_device_that_disappears_leaves_what_was_measured() {
     let model = Model { disappears: Some(RunTime(6_000_000_000)), ..Model::default() };
+    let outcome = looped(model, &asked()).unwrap();
+    assert_eq!(outcome.ended, Some("playing"));
+    assert!((round_trip_ms(&outcome) - 10.0).abs() < SAMPLE_MS, "{:?}", outcome.measured);
+}
+
+#[test]
+fn a_device_that_hangs_without_a_word_has_ended_too() {
+    let model = Model { hangs: Some(RunTime(6_000_000_000)), ..Model::default() };
     let outcome = looped(model, &asked()).unwrap();
     assert_eq!(outcome.ended, Some("playing"));
     assert!((round_trip_ms(&outcome) - 10.0).abs() < SAMPLE_MS, "{:?}", outcome.measured);
@@ -120,4 +129,21 @@ proptest! {
         prop_assert!((looped.round_trip_ms - latency as f64 / 1e6).abs() < SAMPLE_MS, "{:?} {:?}", looped, model);
         prop_assert!((looped.drift_ppm - drift).abs() < 5.0, "{:?} {}", looped, drift);
     }
+}
+
+#[test]
+fn what_comes_straight_back_is_subtracted_with_its_error() {
+    // Both channels come back after the same time: nothing is left.
+    let asked = Asked { straight_channel: Some(1), ..asked() };
+    let side = Side { scatter: Nanos(50_000), ..Side::default() };
+    let model = Model { capture: side, ..Model::default() };
+    let outcome = looped(model, &asked).unwrap();
+    let rows = crate::report::loopback::LoopbackRow::all(&asked, &outcome);
+    let of = |channel| rows.iter().find(|row| row.channel == Some(channel)).unwrap();
+    assert!(of(1).less_straight_ms.unwrap().abs() < SAMPLE_MS, "{rows:?}");
+    assert!(of(1).less_straight_low_ms <= of(1).less_straight_ms);
+    assert!(of(1).less_straight_ms <= of(1).less_straight_high_ms);
+    assert_eq!(of(2).less_straight_ms, None, "the straight channel has nothing to be subtracted");
+    let unnamed = crate::report::loopback::LoopbackRow::all(&Asked { straight_channel: None, ..asked }, &outcome);
+    assert!(unnamed.iter().all(|row| row.less_straight_ms.is_none()));
 }

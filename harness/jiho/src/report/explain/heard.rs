@@ -116,8 +116,7 @@ fn one(ear: &str, place: &str, speakers: &BTreeMap<&str, Marks>, unsure: bool) -
     let missing = expected - heard().map(|marks| marks.delays_ms.len()).sum::<usize>();
     if missing * 50 > expected {
         let whose = if unheard.is_empty() { "" } else { " of the others" };
-        text +=
-            &format!(" Of {expected} time marks{whose} {missing} went unheard.");
+        text += &format!(" Of {expected} time marks{whose} {missing} went unheard.");
     }
     text
 }

@@ -292,6 +292,11 @@ impl Writer {
                     _ => Ear::Recorded(Box::new(EarFile::open(&self.dir, sidecar)?)),
                 });
             }
+            Event::EarCut { at, samples } => {
+                if let Some(Ear::Recorded(file)) = &mut desk.ear {
+                    file.cut(at, samples);
+                }
+            }
             Event::MouthOpened { clock, ssrc } => {
                 desk.mouth = Some(clock);
                 // What was due before could not be sounded.
