@@ -50,6 +50,15 @@ pub fn system() -> Box<dyn SoundDevices> {
     Box::new(without::NoDevices)
 }
 
+/// Whether a device of that id is there still, as far as can be told without disturbing it: sound servers are asked, others
+/// end a stream whose device has gone.
+pub fn is_there(id: &str) -> bool {
+    #[cfg(feature = "device")]
+    return with_cpal::is_there(id);
+    #[cfg(not(feature = "device"))]
+    !id.is_empty()
+}
+
 /// What can be done with sound devices.
 pub trait SoundDevices {
     /// All devices that can play or record.

@@ -6,6 +6,7 @@ use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::device::{Capturing, Channels, Playing, SoundDevices, StreamRequest, StreamStatus};
 
+use super::presence::Presence;
 use super::stall::Stall;
 
 /// The first beeps wake the devices, and are not measured.
@@ -98,12 +99,13 @@ pub fn run(
     let mut sound = Sound::default();
     let begun = wait();
     let (mut mouth_stall, mut ear_stall) = (Stall::default(), Stall::default());
+    let [mut mouth_there, mut ear_there] = [&asked.play, &asked.record].map(|device| Presence::of(device.as_ref()));
     let ended = loop {
         let now = wait();
         sound.fetch(ear.as_mut());
         let (playing, recording) = (mouth.status(), ear.status());
-        let playing_ended = mouth_stall.look(&playing, now) || playing.ended;
-        let recording_ended = ear_stall.look(&recording, now) || recording.ended;
+        let playing_ended = mouth_stall.look(&playing, now) || playing.ended || mouth_there.is_over(now);
+        let recording_ended = ear_stall.look(&recording, now) || recording.ended || ear_there.is_over(now);
         if playing_ended || recording_ended {
             break Some(if playing_ended { "playing" } else { "recording" });
         }

@@ -11,6 +11,7 @@ mod host_clock;
 pub mod listen;
 pub mod loopback;
 pub mod part;
+mod presence;
 mod record;
 pub mod relay;
 mod relay_csv;

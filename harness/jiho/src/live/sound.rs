@@ -13,6 +13,7 @@ use jiho_proto::event::Event;
 use jiho_proto::records::Records;
 
 use super::host_clock::HostClock;
+use super::presence::Presence;
 use super::record::Record;
 pub use super::record::Stayed;
 use super::stall::Stall;
@@ -269,6 +270,7 @@ pub(super) struct Watch {
     device: Option<String>,
     started: bool,
     stall: Stall,
+    presence: Presence,
     /// By its own word, and by its stamps.
     stumbled: (u64, usize),
 }
@@ -276,7 +278,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Of a device, which errors name.
     pub(super) fn of(device: Option<&String>) -> Self {
-        Self { device: device.cloned(), ..Self::default() }
+        Self { device: device.cloned(), presence: Presence::of(device), ..Self::default() }
     }
 
     fn name(&self) -> String {
@@ -293,6 +295,12 @@ impl Watch {
         }
         if self.stall.look(status, now) {
             anyhow::bail!("{}: stands still; is it still connected, and does its sound server run?", self.name());
+        }
+        if self.presence.is_over(now) {
+            anyhow::bail!(
+                "{}: has gone, and its sound server goes on with another device: connect it again",
+                self.name()
+            );
         }
         if status.start().is_some() && !self.started {
             self.started = true;

@@ -1,7 +1,9 @@
 //! Sound devices through cpal. On Linux its ALSA library writes remarks of its own to stderr when devices are looked
 //! for; they cannot be kept from it without touching the process's stderr, and they are harmless.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{Data, Device, DeviceId, Error, ErrorKind, Host, StreamInstant, SupportedStreamConfigRange};
@@ -20,8 +22,12 @@ const PLAY: &str = "play";
 const RECORD: &str = "record";
 const PLAY_OR_RECORD: &str = "play or record";
 
+/// Sound servers that move streams to another device when theirs goes.
+const MOVES_STREAMS: [&str; 2] = ["PulseAudio", "PipeWire"];
 /// ALSA's bit bucket is always there and is no sound device.
 const NOT_DEVICES: [&str; 1] = ["null"];
+/// A stream that takes longer to close is left to the end of the process.
+const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// How often the stream's clock and the run's are read together; the narrowest reading is kept.
 const READINGS: usize = 5;
 
@@ -61,7 +67,10 @@ impl SoundDevices for CpalDevices {
         let stream = device.build_output_stream_raw(config, format, fill, error_counter(&status), None);
         let stream = started(&id, stream)?;
         let origin = origin(&request.clock, &stream);
-        Ok(Box::new(PlayingStream { following: Following::new(status, reader, request.rate, origin), _stream: stream }))
+        Ok(Box::new(PlayingStream {
+            following: Following::new(status, reader, request.rate, origin),
+            _stream: Open(Some(stream)),
+        }))
     }
 
     fn record(&self, request: &StreamRequest) -> Result<Box<dyn Capturing>, DeviceError> {
@@ -85,12 +94,30 @@ impl SoundDevices for CpalDevices {
         let stream = device.build_input_stream_raw(config, format, take, error_counter(&status), None);
         let stream = started(&id, stream)?;
         let following = Following::new(status, reader, request.rate, origin(&request.clock, &stream));
-        Ok(Box::new(CapturingStream { following, samples, channels: config.channels, _stream: stream }))
+        Ok(Box::new(CapturingStream { following, samples, channels: config.channels, _stream: Open(Some(stream)) }))
     }
 }
 
 fn since_origin(instant: StreamInstant) -> Nanos {
     Nanos(i64::try_from(instant.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// A stream that is open. PulseAudio's never closes if its device has gone: cpal waits for an answer that does not come.
+struct Open(Option<cpal::Stream>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Some(stream) = self.0.take() else { return };
+        let (closed, closes) = mpsc::channel();
+        let close = move || {
+            drop(stream);
+            // Nobody waits any more if it took too long.
+            let _ = closed.send(());
+        };
+        if thread::Builder::new().spawn(close).is_ok() {
+            let _ = closes.recv_timeout(CLOSES_WITHIN);
+        }
+    }
 }
 
 /// The run time of the origin of a stream's clock: each host has another one.
@@ -135,6 +162,15 @@ fn find(
     let parsed: DeviceId = id.parse().map_err(|_| unknown())?;
     let host = cpal::host_from_id(parsed.host()).map_err(|error| failed(id, &error))?;
     host.device_by_id(&parsed).ok_or_else(unknown)
+}
+
+/// Of hosts whose servers move streams when their devices go.
+pub(super) fn is_there(id: &str) -> bool {
+    let Some(parsed) = id.parse::<DeviceId>().ok().filter(|parsed| MOVES_STREAMS.contains(&parsed.host().name()))
+    else {
+        return true;
+    };
+    cpal::host_from_id(parsed.host()).is_ok_and(|host| host.device_by_id(&parsed).is_some())
 }
 
 fn is_device(device: &Device) -> bool {
