@@ -3,6 +3,7 @@
 mod bus;
 mod list;
 mod loopback;
+mod survey;
 
 use clap::Subcommand;
 
@@ -24,6 +25,7 @@ enum Action {
     List,
     Loopback(loopback::Args),
     Bus(bus::Args),
+    Survey(survey::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -31,5 +33,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Action::List => list::run(),
         Action::Loopback(args) => loopback::run(args),
         Action::Bus(args) => bus::run(args),
+        Action::Survey(args) => survey::run(args),
     }
 }

@@ -1,6 +1,6 @@
 //! `jiho signal`: time signals as sound files, and in figures.
 
-mod survey;
+pub(super) mod survey;
 
 use std::path::{Path, PathBuf};
 

@@ -6,8 +6,7 @@ use jiho_analysis::units::{MediaTime, Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::device::{Capturing, Channels, Playing, SoundDevices, StreamRequest, StreamStatus};
 
-use super::presence::Presence;
-use super::stall::Stall;
+use super::both::Both;
 
 /// The first beeps wake the devices, and are not measured.
 pub const PRIMING: usize = 2;
@@ -15,8 +14,6 @@ pub const PRIMING: usize = 2;
 const BEFORE: Nanos = Nanos::from_millis(1500);
 /// The longest round trip that is waited for.
 const AFTER: Nanos = Nanos::from_secs(2);
-/// A device that has not started by then never will.
-const PATIENCE: Nanos = Nanos::from_secs(6);
 /// Irregular, so that a sequence of beeps fits at one delay only.
 const RHYTHM: Signal = Signal { period: Nanos::from_millis(600), spread: Nanos::from_millis(200), ..Signal::VOICED };
 
@@ -97,25 +94,13 @@ pub fn run(
     let mut mouth = devices.play(&request(&asked.play, Channels::Fewest, asked.output_channel), source)?;
     let end = RunTime::START + BEFORE + Nanos(length) + AFTER;
     let mut sound = Sound::default();
-    let begun = wait();
-    let (mut mouth_stall, mut ear_stall) = (Stall::default(), Stall::default());
-    let [mut mouth_there, mut ear_there] = [&asked.play, &asked.record].map(|device| Presence::of(device.as_ref()));
+    let mut both = Both::of(asked.play.as_ref(), asked.record.as_ref(), wait());
     let ended = loop {
         let now = wait();
         sound.fetch(ear.as_mut());
         let (playing, recording) = (mouth.status(), ear.status());
-        let playing_ended = mouth_stall.look(&playing, now) || playing.ended || mouth_there.is_over(now);
-        let recording_ended = ear_stall.look(&recording, now) || recording.ended || ear_there.is_over(now);
-        if playing_ended || recording_ended {
-            break Some(if playing_ended { "playing" } else { "recording" });
-        }
-        let starts = [("playing", playing.start()), ("recording", recording.start())];
-        let idle = starts.iter().find(|(_, start)| start.is_none()).filter(|_| now - begun > PATIENCE);
-        if let Some((which, _)) = idle {
-            anyhow::bail!(
-                "the {which} device takes the stream and does not run it: try another device, rate or --buffer; on \
-                 PulseAudio a sink that is suspended may need something else to play"
-            );
+        if let Some(ended) = both.look(&playing, &recording, now)? {
+            break Some(ended);
         }
         if playing.start().is_some_and(|start| now - start > end.since_start()) {
             break None;

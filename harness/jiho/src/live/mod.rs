@@ -5,12 +5,14 @@
 //! [`measure`](crate::run::measure::measure) brings the folders of all of them onto one time line.
 
 mod beats;
+mod both;
 pub mod command;
 mod guest;
 mod host_clock;
 pub mod listen;
 pub mod loopback;
 pub mod part;
+pub mod passed;
 mod presence;
 mod record;
 pub mod relay;
@@ -25,7 +27,7 @@ use std::io::Write;
 use crate::run::interrupt::Interrupt;
 
 /// Writes a line with its time to standard error. Nothing can be done about one that cannot be written to.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let _ = writeln!(std::io::stderr(), "{now} {line}");
 }

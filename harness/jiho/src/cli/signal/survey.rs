@@ -119,21 +119,32 @@ fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn through_recordings(sent: &Path, received: &Path, args: &Args) -> anyhow::Result<Exit> {
+    compared(sent, received, args.channel, args.out.as_deref(), args.format)
+}
+
+/// Says which family suits the path between two recordings; survey.csv goes to `out`.
+pub(in crate::cli) fn compared(
+    sent: &Path,
+    received: &Path,
+    channel: Option<usize>,
+    out: Option<&Path>,
+    format: Format,
+) -> anyhow::Result<Exit> {
     let bar = Bar::new();
     let total = pair::seconds(sent, received).map_err(UsageError::new)?;
-    let found = pair::compare(sent, received, args.channel, &|seconds| bar.add("hearing", seconds, total))?;
+    let found = pair::compare(sent, received, channel, &|seconds| bar.add("hearing", seconds, total))?;
     bar.clear();
     let found = match found {
         Ok(found) => found,
-        Err(nothing) => return nothing_came(received, nothing, args.format),
+        Err(nothing) => return nothing_came(received, nothing, format),
     };
     let remarks = remarks(received, &found);
     let survey = Survey { recommended: recommend(&found.families), families: found.families };
-    if let Some(out) = &args.out {
+    if let Some(out) = out {
         std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
         survey.keep(out)?;
     }
-    survey.report(&remarks, args.format)
+    survey.report(&remarks, format)
 }
 
 fn nothing_came(received: &Path, nothing: Nothing, format: Format) -> anyhow::Result<Exit> {
