@@ -4,6 +4,8 @@
 use jiho_analysis::signal::{Code, Programme, Signal};
 use jiho_analysis::units::{Nanos, Rate, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
+use jiho_drivers::device::headset::loudspeaker;
+use jiho_drivers::device::steering::Steering;
 use jiho_drivers::device::virtual_card::{Model, SampleFormat, VirtualCard};
 use jiho_drivers::device::{Channels, Placed, SoundDevices, Source, StreamRequest};
 
@@ -44,7 +46,7 @@ fn playing_beeps_and_recording_them_calls_no_allocator() {
             ear.read_placed(&mut placed, &mut out);
             energy += out.iter().map(|sample| sample * sample).sum::<f32>();
         }
-        assert!(energy > 10.0 && mouth.status().start.is_some(), "{format}: {energy}");
+        assert!(energy > 10.0 && mouth.status().start().is_some(), "{format}: {energy}");
         // Nobody reads: rings overflow, and that takes no memory either.
         card.advance(Nanos::from_secs(10));
     }
@@ -57,4 +59,20 @@ fn a_source_that_allocates_is_caught() {
     let source: Source = Box::new(|first, samples| samples.fill(format!("{first:?}").len() as f32 * 0.01));
     let _mouth = card.play(&request(), source).unwrap();
     card.advance(Nanos::from_millis(100));
+}
+
+#[test]
+fn a_client_s_loudspeaker_that_keeps_to_another_clock_calls_no_allocator() {
+    let card = VirtualCard::guarded(Model::default(), forbid);
+    let (mut earpiece, speaker) = loudspeaker();
+    let missing = speaker.missing();
+    let mut steering = Steering::default();
+    let mut mouth = card.play(&request(), steering.source(speaker)).unwrap();
+    earpiece.open(SampleClock::new(RunTime::START, Rate::OPUS));
+    for _ in 0..1000 {
+        card.advance(Nanos::from_millis(10));
+        earpiece.play(&[0.1; 480]);
+        steering.look(&mouth.status(), card.now(), Nanos::ZERO);
+    }
+    assert_eq!(missing.samples(), 0);
 }

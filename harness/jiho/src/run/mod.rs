@@ -65,7 +65,7 @@ pub enum World {
     Sim,
     /// Real time over this machine's loopback.
     Loopback,
-    /// The same, with sound devices for mouths and ears: those of the [bus](crate::bus).
+    /// The same, with sound devices for mouths and ears: those of the [bus].
     Device,
 }
 
@@ -228,7 +228,13 @@ async fn run_until(
     };
     let total = experiment.run.total();
     let told = |reached: RunTime| progress.playing(reached.since_start(), total);
-    let played = play(experiment, world, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await;
+    let played = match world {
+        World::Sim => tokio::task::block_in_place(|| simulate::play(experiment, &keeper, interrupt, &told))
+            .map(|()| Played { interrupted: interrupt.wanted(), ..Played::default() }),
+        World::Loopback | World::Device => {
+            loopback::play(experiment, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await
+        }
+    };
     let fared = on_bus.map(|on_bus| tokio::task::block_in_place(|| on_bus.finish()));
     if let Some(theirs) = theirs {
         tokio::task::block_in_place(|| drop(theirs));
@@ -342,27 +348,6 @@ fn begun(experiment: &Experiment, world: World, name: &RunName, participants: &[
         family: experiment.signal.family(),
         total: experiment.run.total(),
         participants: participants.iter().map(person).collect(),
-    }
-}
-
-async fn play(
-    experiment: &Experiment,
-    world: World,
-    keeper: &Keeper,
-    clock: RunClock,
-    interrupt: &Interrupt,
-    theirs: Option<&mut ExternalRelay>,
-    on_bus: Option<&mut OnBus>,
-    told: &dyn Fn(RunTime),
-) -> anyhow::Result<Played> {
-    match world {
-        World::Sim => {
-            tokio::task::block_in_place(|| simulate::play(experiment, keeper, interrupt, told))?;
-            Ok(Played { interrupted: interrupt.wanted(), ..Played::default() })
-        }
-        World::Loopback | World::Device => {
-            loopback::play(experiment, keeper, clock, interrupt, theirs, on_bus, told).await
-        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn prepared(experiment: &Experiment) -> Experiment {
 /// When beeps left is heard on the bus, but for pilots', which last.
 pub(super) fn told(mut participant: Participant, family: Family) -> Participant {
     if family == Family::Pilot {
-        participant.clock_error = participant.clock_error + STAMPS_ERROR;
+        participant.clock_error += STAMPS_ERROR;
     } else {
         participant.told = participant.programme.is_some();
     }
