@@ -14,7 +14,7 @@ use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::device::headset::{Earpiece, HEADSET_DELAY, Microphone, Missing, Pickup, loudspeaker, microphone};
 use jiho_drivers::device::steering::Steering;
-use jiho_drivers::device::{Capturing, Channels, Placed, Playing, StreamRequest, StreamStatus, system};
+use jiho_drivers::device::{Capturing, Channels, Cut, Placed, Playing, StreamRequest, StreamStatus, system};
 use jiho_drivers::wav::Recorder;
 use jiho_proto::event::Event;
 use jiho_proto::records::{KeepError, Records};
@@ -299,7 +299,7 @@ impl Desk {
                 if samples.is_empty() {
                     break;
                 }
-                self.take(first, &samples)?;
+                self.take(first, &samples, &placed.cuts())?;
             }
             if let Some(gone) = gone {
                 return Err(gone);
@@ -345,13 +345,16 @@ impl Desk {
     }
 
     /// Keeps what was recorded of all channels.
-    fn take(&mut self, first: MediaTime, samples: &[f32]) -> anyhow::Result<()> {
+    fn take(&mut self, first: MediaTime, samples: &[f32], cuts: &[Cut]) -> anyhow::Result<()> {
         let Some(clock) = self.opened else { return Ok(()) };
         let channels = self.all.channels();
         let of = |channel: u16| -> Vec<f32> {
             samples.iter().skip(usize::from(channel)).step_by(channels).copied().collect()
         };
         for tap in &mut self.taps {
+            for &Cut { at, samples } in cuts {
+                kept(tap.records.event(self.clock.now(), Event::EarCut { at, samples }))?;
+            }
             kept(tap.records.ear(first, &of(Layout::ear(tap.party))))?;
             let sound = of(Layout::mouth(tap.party));
             tap.say(first, &sound, &clock)?;
