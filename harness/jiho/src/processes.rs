@@ -1,8 +1,14 @@
 //! A command and all that it starts, as one: told to end together, and killed together.
 
 use std::io;
+#[cfg(unix)]
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::Duration;
+
+/// A server that keeps a connection for so long, and waits for our first word, is ready.
+const KEPT: Duration = Duration::from_millis(200);
 
 /// A group of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +48,14 @@ pub(crate) fn become_another(command: &mut Command) -> io::Error {
     std::os::unix::process::CommandExt::exec(command)
 }
 
+/// Whether a server at a socket takes a connection and keeps it: one that is not ready closes it at once.
+#[cfg(unix)]
+pub(crate) fn keeps_connections(socket: &Path) -> bool {
+    let Ok(mut connection) = std::os::unix::net::UnixStream::connect(socket) else { return false };
+    let kept = connection.set_read_timeout(Some(KEPT)).and_then(|()| connection.read(&mut [0]));
+    kept.is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+}
+
 /// Makes a folder that nobody else may look into.
 #[cfg(unix)]
 pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
@@ -78,6 +92,12 @@ pub(crate) fn lead(_: &mut Command) {}
 #[cfg(not(unix))]
 pub(crate) fn become_another(_: &mut Command) -> io::Error {
     io::ErrorKind::Unsupported.into()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn keeps_connections(socket: &Path) -> bool {
+    std::thread::sleep(KEPT);
+    socket.exists()
 }
 
 #[cfg(not(unix))]

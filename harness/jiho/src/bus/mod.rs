@@ -177,7 +177,7 @@ fn start_server(folder: &Path, log: &Path) -> anyhow::Result<Child> {
 /// Waits until programs can connect to the daemon.
 fn wait_for(server: &mut Child, socket: &Path, log: &Path) -> anyhow::Result<()> {
     let began = Instant::now();
-    while !socket.exists() {
+    while !processes::keeps_connections(socket) {
         let ended = server.try_wait().ok().flatten().is_some();
         if ended || began.elapsed() > PATIENCE {
             Group::of(server).kill();

@@ -298,7 +298,7 @@ impl Watch {
         }
         if self.presence.is_over(now) {
             anyhow::bail!(
-                "{}: has gone, and its sound server goes on with another device: connect it again",
+                "{}: has gone; is it still connected? (its sound server may go on with another device)",
                 self.name()
             );
         }
