@@ -126,7 +126,9 @@ mod tests {
         });
         assert_eq!(ended.unwrap(), None);
         let found = pair::compare(&sent, &received, None, &|_| {}).unwrap().unwrap();
-        assert!(found.families.iter().all(|figures| figures.heard == figures.expected && figures.expected > 0));
+        // Tones fit at several delays.
+        let mut coded = found.families.iter().filter(|figures| figures.family.is_coded());
+        assert!(coded.all(|figures| figures.heard == figures.expected && figures.expected > 0), "{:?}", found.families);
         let voiced = found.families.iter().find(|figures| figures.family == Family::Voiced).unwrap();
         // The recording began with the card: later by the wait and by the card's latency, less the time to its start.
         let late_ms = voiced.delay_ms.unwrap();
