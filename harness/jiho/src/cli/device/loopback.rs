@@ -29,7 +29,7 @@ use crate::report::loopback::{LoopbackRow, text};
   jiho device loopback --play alsa:hw:CARD=0 --record alsa:hw:CARD=1 --output-channel 1 --format json
   jiho device loopback --device jack:system --straight-channel 1 --input-channel 2
 
-Exit codes: 0 measured · 2 no such device or rate · 3 measured, with findings that make it doubtful · 4 no round trip")]
+Exit codes: 0 measured · 1 no such device or rate, or it does not run · 2 wrong usage · 3 measured, with findings that make it doubtful · 4 no round trip")]
 pub(super) struct Args {
     /// The device that plays and records, by its id from `jiho device list` [default: the system's own]
     #[arg(long, value_name = "ID", conflicts_with_all = ["play", "record"])]
