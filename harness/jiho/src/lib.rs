@@ -12,6 +12,7 @@ pub mod live;
 pub mod processes;
 pub mod random_rooms;
 pub mod report;
+mod rooms;
 pub mod run;
 pub mod survey;
 mod svg;

@@ -103,3 +103,13 @@ pub trait Engine: Send {
     /// Gives the next output.
     fn poll_output(&mut self) -> Output<'_>;
 }
+
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn handle(&mut self, now: RunTime, input: Input<'_>) {
+        (**self).handle(now, input);
+    }
+
+    fn poll_output(&mut self) -> Output<'_> {
+        (**self).poll_output()
+    }
+}

@@ -17,7 +17,7 @@ use jiho_analysis::units::Rate;
 use serde::{Deserialize, Serialize};
 
 pub use layout::{Devices, Layout, PartysDevices};
-pub use priority::{OwnPriority, RealTime};
+pub use priority::{OwnPriority, RealTime, with_priority};
 
 use crate::exit::UsageError;
 use crate::processes::{self, Group};
@@ -25,11 +25,16 @@ use crate::processes::{self, Group};
 /// The bus's samples per second.
 pub const RATE: Rate = Rate::OPUS;
 /// Says to a process of ours which bus it is at: the folder.
-pub const JIHO_BUS: &str = "JIHO_BUS";
+const JIHO_BUS: &str = "JIHO_BUS";
 /// Says which process the bus ends with: what that starts is at it too.
 const JIHO_BUS_OWN: &str = "JIHO_BUS_OWN";
-/// By which every program finds the server.
-pub const PULSE_SERVER: &str = "PULSE_SERVER";
+/// By which every program finds the server,
+const PULSE_SERVER: &str = "PULSE_SERVER";
+/// and what it shows to be let in. Everybody who can connect is let in, but not without showing something; whoever never used
+/// PulseAudio has nothing.
+const PULSE_COOKIE: &str = "PULSE_COOKIE";
+/// So many bytes of anything (`PA_NATIVE_COOKIE_LENGTH` of PulseAudio's protocol).
+const COOKIE: [u8; 256] = [0; 256];
 
 /// A daemon that is not there by then never will be.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -109,6 +114,7 @@ impl Bus {
     /// Notes that it is up.
     fn noted(self) -> anyhow::Result<Self> {
         let state = serde_json::to_string_pretty(&self)?;
+        std::fs::write(self.cookie(), COOKIE).context("cannot write the bus's cookie")?;
         std::fs::write(self.folder.join(STATE), state).context("cannot write the bus's state")?;
         Ok(self)
     }
@@ -147,6 +153,16 @@ impl Bus {
         format!("unix:{}", self.folder.join("socket").display())
     }
 
+    /// What programs at the bus have in their environment.
+    pub fn environment(&self) -> [(&'static str, String); 3] {
+        let path = |path: &Path| path.display().to_string();
+        [(PULSE_SERVER, self.server()), (PULSE_COOKIE, path(&self.cookie())), (JIHO_BUS, path(&self.folder))]
+    }
+
+    fn cookie(&self) -> PathBuf {
+        self.folder.join("cookie")
+    }
+
     /// The server, as what is ended with us.
     pub fn group(&self) -> Group {
         Group::led_by(self.pid)
@@ -169,7 +185,7 @@ fn start_server(folder: &Path, log: &Path) -> anyhow::Result<Child> {
     let mut server = Command::new("pulseaudio");
     server.args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disallow-exit", "-F"]);
     server.arg(folder.join("bus.pa")).env("PULSE_CONFIG", folder.join("daemon.conf"));
-    server.env("HOME", folder).env("XDG_RUNTIME_DIR", folder).env_remove(PULSE_SERVER);
+    server.env("HOME", folder).env("XDG_RUNTIME_DIR", folder).env_remove(PULSE_SERVER).env_remove(PULSE_COOKIE);
     processes::lead(&mut server);
     server.stdin(Stdio::null()).stdout(out).stderr(err).spawn().context("cannot start pulseaudio")
 }
@@ -212,7 +228,7 @@ pub fn entered() -> anyhow::Result<Bus> {
 ///
 /// # Errors
 /// There can be no bus, or the one that is up has no place for somebody.
-pub fn enter(parties: &[String]) -> anyhow::Result<()> {
+pub fn enter(parties: &[String], devices: PartysDevices) -> anyhow::Result<()> {
     if std::env::var_os(JIHO_BUS).is_some() {
         let bus = entered()?;
         let missing: Vec<&str> =
@@ -234,11 +250,11 @@ pub fn enter(parties: &[String]) -> anyhow::Result<()> {
         Some(bus) => bus,
         None => {
             let folder = std::env::temp_dir().join(format!("jiho-bus-of-{}", std::process::id()));
-            Bus::up(&folder, Layout::new(parties.to_vec())?, PartysDevices::LeftOut)?
+            Bus::up(&folder, Layout::new(parties.to_vec())?, devices)?
         }
     };
     let mut again = Command::new(std::env::current_exe().context("cannot find jiho's own program")?);
-    again.args(std::env::args_os().skip(1)).env(JIHO_BUS, &bus.folder).env(PULSE_SERVER, bus.server());
+    again.args(std::env::args_os().skip(1)).envs(bus.environment());
     if own {
         again.env(JIHO_BUS_OWN, std::process::id().to_string());
     }

@@ -1,5 +1,6 @@
 //! Real-time priority: on a busy machine sound that has to wait for its turn breaks off.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,18 @@ impl RealTime {
             ),
         }
     }
+}
+
+/// A program that is started with real-time priority of the round-robin kind, if that is to be had: all that it starts has it
+/// too.
+pub fn with_priority(program: &Path, priority: u8) -> Command {
+    let priority = priority.to_string();
+    if chrt(&["-r", &priority, "true"]) != RealTime::Had {
+        return Command::new(program);
+    }
+    let mut command = Command::new("chrt");
+    command.args(["-r", &priority]).arg(program);
+    command
 }
 
 fn chrt(args: &[&str]) -> RealTime {

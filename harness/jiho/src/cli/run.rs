@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(repeat) = args.repeat {
         experiment.run.repeat = repeat;
     }
-    let (world, out) = (args.world.world(), args.world.out(&experiment));
+    let (world, out) = (args.world.world(&experiment), args.world.out(&experiment));
     let progress = Shown { watch: args.watch, stream: args.format == Format::Jsonl, ..Shown::new() };
     let began = Instant::now();
     let (mut exit, mut runs) = (Exit::Done, 0);

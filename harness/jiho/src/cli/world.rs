@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::theirs::RelayArgs;
-use crate::bus;
-use crate::experiment::{self, Experiment, ExperimentError};
+use crate::bus::{self, PartysDevices};
+use crate::exit::UsageError;
+use crate::experiment::{self, Client, Experiment, ExperimentError, Mouths, Room};
 use crate::run::{World, usual_folder};
 
 /// Where and how an experiment is run.
@@ -24,6 +25,34 @@ pub(super) struct WorldArgs {
     seed: Option<u32>,
     #[command(flatten)]
     relay: RelayArgs,
+    /// In a room that somebody else wrote, with the file's [room.NAME] or its usual settings: mesh, videoroom, audiobridge,
+    /// mumble, jamulus, jacktrip, whip or command.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["on", "relay"])]
+    room: Option<String>,
+    /// With --room: who takes part there, where there is a choice.
+    #[arg(long, value_enum, requires = "room")]
+    client: Option<ClientArg>,
+}
+
+/// Who takes part in a WebRTC room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ClientArg {
+    /// Chromium, by its devices on the bus.
+    Browser,
+    /// A probe of jiho's, by WebRTC.
+    Probe,
+    /// A probe of jiho's, by plain RTP.
+    Rtp,
+}
+
+impl From<ClientArg> for Client {
+    fn from(client: ClientArg) -> Self {
+        match client {
+            ClientArg::Browser => Self::Browser,
+            ClientArg::Probe => Self::Probe,
+            ClientArg::Rtp => Self::Rtp,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,7 +69,9 @@ impl On {
             return Ok(());
         }
         World::from(self).check(experiment)?;
-        bus::enter(&experiment.everybody().map(str::to_owned).collect::<Vec<_>>())
+        // Clients that are not ours know devices by parties' names.
+        let devices = if experiment.room.is_some() { PartysDevices::There } else { PartysDevices::LeftOut };
+        bus::enter(&experiment.everybody().map(str::to_owned).collect::<Vec<_>>(), devices)
     }
 }
 
@@ -55,8 +86,16 @@ impl From<On> for World {
 }
 
 impl WorldArgs {
-    pub(super) fn world(&self) -> World {
-        self.on.into()
+    /// Where an experiment is held: in a room of somebody else's that is where its mouths are.
+    pub(super) fn world(&self, experiment: &Experiment) -> World {
+        self.on(experiment).into()
+    }
+
+    fn on(&self, experiment: &Experiment) -> On {
+        match experiment.room.as_ref().map(Room::mouths) {
+            Some(Mouths::Bus | Mouths::Jack(_)) => On::Device,
+            Some(Mouths::Network) | None => self.on,
+        }
     }
 
     /// The experiment in a file, as these arguments have it, and the file's text.
@@ -64,7 +103,11 @@ impl WorldArgs {
         let given = experiment::read(file)?;
         let mut experiment = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
         experiment.run.seed = self.seed.unwrap_or(experiment.run.seed);
-        self.on.enter(&experiment)?;
+        if let Some(name) = &self.room {
+            let there = experiment.in_room(name, self.client.map(Client::from));
+            experiment = there.map_err(|problem| UsageError::say(format!("--room: {problem}")))?;
+        }
+        self.on(&experiment).enter(&experiment)?;
         Ok((self.relay.served(experiment)?, given))
     }
 

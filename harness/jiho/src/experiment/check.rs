@@ -65,6 +65,7 @@ pub(super) fn check(
     check.serving(&mut file, &links, &root);
     check.places(&file, &root);
     check.external(&file, &root);
+    check.room(&file, &root);
     check.crowd_addresses(&file, &root);
     let speakers: Vec<Speaker> = file
         .speaker
@@ -117,6 +118,7 @@ pub(super) fn check(
         stage: file.stage,
         audience: file.audience,
         relay: file.relay,
+        room: file.room,
         promotion: file.promotion,
         chorus: file.chorus,
         sweep: file.sweep,

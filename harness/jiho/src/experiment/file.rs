@@ -15,6 +15,7 @@ use super::one_of;
 use super::parts::{Media, Run, Signal};
 use super::playout::Playout;
 use super::roles::PromotionPart;
+use super::room::Room;
 use super::serving::{Architecture, RelayPart};
 use super::sing::{ChorusPart, Sing};
 use super::sweep::SweepPart;
@@ -36,6 +37,8 @@ pub(super) struct File {
     pub(super) audience: Architecture,
     #[serde(default)]
     pub(super) relay: RelayPart,
+    #[serde(default, deserialize_with = "one_of::some")]
+    pub(super) room: Option<Room>,
     #[serde(default, deserialize_with = "one_of::deserialize")]
     pub(super) playout: Playout,
     #[serde(default)]

@@ -7,6 +7,7 @@
 mod check;
 mod check_external;
 mod check_links;
+mod check_room;
 mod check_serving;
 mod drop_probe;
 mod error;
@@ -22,6 +23,7 @@ mod parts;
 mod place;
 mod playout;
 mod roles;
+mod room;
 mod serving;
 mod sing;
 mod sweep;
@@ -49,6 +51,10 @@ pub use link::{Bottleneck, BurstLoss, Direction, Empirical, Jitter, Link, Loss, 
 pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, Sealing, Sframe, Signal, TonesSignal};
 pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
+pub use room::{
+    AudiobridgePart, Client, CommandPart, JacktripPart, JamulusPart, MeshPart, Mouths, MumblePart, Processing, Promoted, Room,
+    VideoroomPart, WhipPart,
+};
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};
 pub use sweep::SweepPart;
@@ -74,6 +80,9 @@ pub struct Experiment {
     pub audience: Architecture,
     /// What is between.
     pub relay: RelayPart,
+    /// Whose room it is; `None`: ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
     /// How somebody comes from the audience to the stage.
     pub promotion: PromotionPart,
     /// By what a chorus is graded; `None`: the speakers are none.

@@ -63,6 +63,7 @@ impl Record {
             family,
             seal: None,
             singing: None,
+            room: None,
             late: Vec::new(),
             devices: None,
             host: Some(Host::this(clock.started_unix_ns(), &[], 0)),

@@ -1,5 +1,6 @@
 //! `run.json`: how a run came about.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -69,6 +70,9 @@ pub struct RunJson {
     /// The sound devices that clients spoke and heard by, where they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<OnDevices>,
+    /// The room that it was held in, if somebody else wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<InRoom>,
     /// What depends on the machine and the moment; none in simulation, whose runs repeat to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
@@ -91,6 +95,17 @@ pub struct Late {
     pub name: String,
     /// Beeps that were due before the mouth opened: nobody expects them.
     pub beeps: usize,
+}
+
+/// A room that somebody else wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InRoom {
+    /// Which.
+    pub name: String,
+    /// What takes part in it, and its version.
+    pub versions: BTreeMap<String, String>,
+    /// As in the experiment's file, with what it leaves out.
+    pub settings: serde_json::Value,
 }
 
 /// Sound devices that clients spoke and heard by, and one recording of all of them.

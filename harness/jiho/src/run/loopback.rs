@@ -302,7 +302,7 @@ impl Player {
 
 /// Puts an engine behind a link and into its place; `luck` is the run's seed and the engine's number in simulation, whose
 /// luck it shares. Its signalling goes to `control`.
-fn behind<E: Engine + 'static>(
+pub(super) fn behind<E: Engine + 'static>(
     link: Link,
     engine: E,
     address: SocketAddr,

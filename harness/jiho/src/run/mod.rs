@@ -10,6 +10,7 @@ pub mod external;
 pub mod folder;
 mod gaps;
 mod geography;
+mod in_room;
 pub mod interrupt;
 pub mod keeper;
 mod loopback;
@@ -22,6 +23,7 @@ pub mod pilots;
 mod relays;
 pub mod series;
 mod simulate;
+pub(crate) mod started;
 pub mod time_line;
 pub(crate) mod unkept;
 pub mod unrecorded;
@@ -36,10 +38,11 @@ use jiho_analysis::signal::{Family, Signal as Rhythm};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::media::MediaReport;
+use jiho_proto::codec::CodecConfig;
 
 use crate::bus;
 use crate::exit::UsageError;
-use crate::experiment::{Experiment, Sealing};
+use crate::experiment::{Experiment, Mouths, Sealing};
 use crate::report::run_json::{self, Host, OnDevices, RunJson};
 use crate::report::seal::Sealed;
 use crate::report::table::Table;
@@ -53,7 +56,8 @@ use folder::Folder;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept, Participant};
 use measure::{Findings, Listening};
-use on_bus::OnBus;
+use in_room::InRoom;
+use on_bus::{Clients, OnBus};
 use watch::{Begun, Person, Watch, Watcher};
 
 pub use cast::codec;
@@ -88,6 +92,9 @@ impl World {
             Self::Sim if experiment.relay.external.is_some() => {
                 let text = "an external relay takes real time: run it over loopback, or leave out [relay.external]";
                 Err(UsageError::say(text))
+            }
+            Self::Sim if experiment.room.is_some() => {
+                Err(UsageError::say("a room that somebody else wrote takes real time: leave [room] or --on sim out"))
             }
             Self::Device => on_bus::check(experiment),
             Self::Sim | Self::Loopback => Ok(()),
@@ -195,7 +202,8 @@ async fn run_until(
     out: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<Outcome> {
-    let prepared = if world == World::Device { on_bus::prepared(experiment) } else { experiment.clone() };
+    let prepared = in_room::prepared(experiment);
+    let prepared = if world == World::Device { on_bus::prepared(&prepared) } else { prepared };
     let experiment = &prepared;
     let bus = if world == World::Device { Some(bus::entered()?) } else { None };
     let folder = Folder::create(out)?;
@@ -208,6 +216,10 @@ async fn run_until(
         Some(external) => Some(ExternalRelay::ready(external, &folder, interrupt).await?),
         None => None,
     };
+    let mut in_room = match &experiment.room {
+        Some(room) => Some(tokio::task::block_in_place(|| InRoom::start(room, experiment, &folder, interrupt))?),
+        None => None,
+    };
     let clock = RunClock::start();
     let started_unix_ns = match world {
         World::Sim => 0,
@@ -215,15 +227,17 @@ async fn run_until(
     };
     let members = cast::members(experiment);
     let mut participants: Vec<_> = members.iter().map(cast::Member::participant).collect();
+    let clients = if in_room.is_some() { Clients::Theirs } else { Clients::Ours };
     if bus.is_some() {
-        participants = participants.into_iter().map(|who| on_bus::told(who, experiment.signal.family())).collect();
+        let family = experiment.signal.family();
+        participants = participants.into_iter().map(|who| on_bus::told(who, family, clients)).collect();
     }
     let begun = begun(experiment, world, &name, &participants);
     let watcher = progress.watcher(&begun);
     let watched = watcher.map(|watcher| Watch::start(&begun, world == World::Sim, watcher)).transpose()?;
     let keeper = Keeper::start_watched(&folder, name.clone(), started_unix_ns, participants, watched)?;
     let mut on_bus = match &bus {
-        Some(bus) => Some(OnBus::open(bus, experiment, &members, &folder, &keeper, clock)?),
+        Some(bus) => Some(OnBus::open(bus, clients, experiment, &members, &folder, &keeper, clock)?),
         None => None,
     };
     let total = experiment.run.total();
@@ -231,18 +245,23 @@ async fn run_until(
     let played = match world {
         World::Sim => tokio::task::block_in_place(|| simulate::play(experiment, &keeper, interrupt, &told))
             .map(|()| Played { interrupted: interrupt.wanted(), ..Played::default() }),
+        World::Loopback | World::Device if let Some(in_room) = &mut in_room => tokio::task::block_in_place(|| {
+            in_room.play(experiment, &keeper, clock, interrupt, on_bus.as_ref(), &told)
+        }),
         World::Loopback | World::Device => {
             loopback::play(experiment, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await
         }
     };
     let fared = on_bus.map(|on_bus| tokio::task::block_in_place(|| on_bus.finish()));
+    let in_room = in_room.map(|in_room| tokio::task::block_in_place(|| in_room.finish())).transpose()?;
     if let Some(theirs) = theirs {
         tokio::task::block_in_place(|| drop(theirs));
         relay_rows::adopt(&folder, &name, started_unix_ns)?;
     }
     // Whoever cannot hand on what is to be kept fails too, and does not know why: the keeper does.
     let kept = keeper.finish()?;
-    let run = run_json(experiment, world, name, started_unix_ns, played?, &kept, fared);
+    let mut run = run_json(experiment, world, name, started_unix_ns, played?, &kept, fared);
+    run.room = in_room;
     run.write(&folder.run_json())?;
     if let (true, Some(failure)) = (kept.joined.is_empty(), run.failures.first()) {
         anyhow::bail!("{failure}; nobody was let in, and nothing was heard");
@@ -305,7 +324,13 @@ pub fn architecture(folders: &[Folder]) -> anyhow::Result<Vec<topology::Finding>
 /// What an experiment's recordings are listened to for.
 pub fn listening(experiment: &Experiment) -> Listening {
     let family = Rhythm::from(&experiment.signal).family;
-    Listening { family, codec: Some(codec(&experiment.media.codec)) }
+    Listening { family, codec: own_codec(experiment) }
+}
+
+/// What sound travels by, where that is ours to say.
+fn own_codec(experiment: &Experiment) -> Option<CodecConfig> {
+    let theirs = experiment.room.as_ref().is_some_and(|room| room.mouths() != Mouths::Network);
+    (!theirs).then(|| codec(&experiment.media.codec))
 }
 
 /// Where something of that name goes if nobody says where: a folder that is not there yet.
@@ -391,11 +416,12 @@ fn run_json(
         partial: interrupted || !failures.is_empty(),
         failures,
         clock_bound_ns: 0,
-        codec: Some(codec(&experiment.media.codec)),
+        codec: own_codec(experiment),
         family: Some(Rhythm::from(&experiment.signal).family),
         seal: (experiment.media.seal.as_ref())
             .map(|Sealing::Sframe(_)| Sealed::sframe(kept.seals, kept.unopened.clone())),
         singing: Singing::of(experiment),
+        room: None,
         late: kept.late.clone(),
         devices,
         host: world.is_real_time().then(|| Host::this(started_unix_ns, &threads, kept.stalls)),

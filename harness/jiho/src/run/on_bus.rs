@@ -2,8 +2,8 @@
 //! microphone is what is recorded of that channel and its loudspeaker the ear's channel, and the one recording of the bus has
 //! all mouths and all ears: when a beep left is heard there, and when it came.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -67,15 +67,29 @@ pub(super) fn prepared(experiment: &Experiment) -> Experiment {
     prepared
 }
 
-/// When beeps left is heard on the bus, but for pilots', which last.
-pub(super) fn told(mut participant: Participant, family: Family) -> Participant {
+/// When beeps left is heard on the bus; pilots last, and are taken to have left by plan, which clients of ours say of their
+/// packets.
+pub(super) fn told(mut participant: Participant, family: Family, clients: Clients) -> Participant {
     if family == Family::Pilot {
         participant.clock_error += STAMPS_ERROR;
-    } else {
+    }
+    if family != Family::Pilot || clients == Clients::Theirs {
         participant.told = participant.programme.is_some();
     }
     participant
 }
+
+/// Whose clients are at the devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clients {
+    /// Ours: their microphones and loudspeakers are made here.
+    Ours,
+    /// Somebody else's, which know the devices by their names.
+    Theirs,
+}
+
+/// The clock of the one recording of a bus, once it is known.
+pub(super) type BusClock = Arc<OnceLock<SampleClock>>;
 
 /// A run's part on the bus.
 pub(super) struct OnBus {
@@ -84,6 +98,9 @@ pub(super) struct OnBus {
     thread: JoinHandle<Fared>,
     missing: Vec<(String, Missing)>,
     priority: OwnPriority,
+    opened: BusClock,
+    /// How long sound waits between a client and its microphone, and its loudspeaker.
+    headset_delay: Nanos,
 }
 
 /// A client's place at its devices.
@@ -100,6 +117,7 @@ impl OnBus {
     /// A device cannot be had, or somebody is not on the bus.
     pub(super) fn open(
         bus: &Bus,
+        clients: Clients,
         experiment: &Experiment,
         members: &[Member],
         folder: &Folder,
@@ -121,29 +139,41 @@ impl OnBus {
             let mut tap = Tap { name: name.clone(), party, records: keeper.records(index), mouth: None };
             if let (Some(voice), Some((code, planned))) = (member.voice(), programme) {
                 sources.push((Some(Layout::mouth(party)), steering.source(voice)));
-                let (pickup, microphone) = microphone();
-                missing.push((format!("{name}'s microphone"), microphone.missing()));
-                says = Some(microphone);
+                let mut pickup = None;
+                if clients == Clients::Ours {
+                    let (picks_up, microphone) = microphone();
+                    missing.push((format!("{name}'s microphone"), microphone.missing()));
+                    (pickup, says) = (Some(picks_up), Some(microphone));
+                }
                 let path = folder.path().join(format!("mouth-{name}.wav"));
                 let hearing = (family != Family::Pilot).then(|| Hearing::new(RATE, family, &[code]));
                 let file = Recorder::create(&path, RATE)?;
                 tap.mouth = Some(Mouth { pickup, file, hearing, planned, positions: 0 });
             }
-            let (earpiece, speaker) = loudspeaker();
-            missing.push((format!("{name}'s loudspeaker"), speaker.missing()));
-            sources.push((Some(Layout::ear(party)), steering.source(speaker)));
-            seats.push(Some(Seat { microphone: says, earpiece }));
+            if clients == Clients::Ours {
+                let (earpiece, speaker) = loudspeaker();
+                missing.push((format!("{name}'s loudspeaker"), speaker.missing()));
+                sources.push((Some(Layout::ear(party)), steering.source(speaker)));
+                seats.push(Some(Seat { microphone: says, earpiece }));
+            }
             taps.push(tap);
         }
         let playing = devices.play_all(&request(Devices::BUS, PLAYING_FRAMES, channels, clock), sources)?;
         let priority = OwnPriority::raise();
         let stop = Arc::new(AtomicBool::new(false));
-        let desk = Desk { all, taps, playing, steering, clock, opened: None, ended: None };
+        let opened: BusClock = Arc::default();
+        let desk = Desk { all, taps, playing, steering, clock, opened: Arc::clone(&opened), ended: None };
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("bus".to_owned());
         let thread =
             thread.spawn(move || desk.run(&stopped)).context("cannot start the thread that records the bus")?;
-        Ok(Self { seats, stop, thread, missing, priority })
+        let headset_delay = if clients == Clients::Ours { HEADSET_DELAY } else { Nanos::ZERO };
+        Ok(Self { seats, stop, thread, missing, priority, opened, headset_delay })
+    }
+
+    /// The clock of the one recording, once it is known.
+    pub(super) fn clock(&self) -> BusClock {
+        Arc::clone(&self.opened)
     }
 
     /// A client's place; once.
@@ -159,7 +189,7 @@ impl OnBus {
     /// Records to the end; says how devices fared, and what failed if something did: a device ended by itself, or something
     /// could not be kept.
     pub(super) fn finish(self) -> (OnDevices, Option<String>) {
-        let Self { seats, stop, thread, missing, priority } = self;
+        let Self { seats, stop, thread, missing, priority, headset_delay, .. } = self;
         // Afterwards there is nothing to be heard, and nothing missing.
         let missing = missing.into_iter().map(|(device, missing)| MissingSound { device, samples: missing.samples() });
         let missing = missing.filter(|missing| missing.samples > 0).collect();
@@ -172,7 +202,7 @@ impl OnBus {
         let devices = OnDevices {
             host: HOST.to_owned(),
             real_time_refused: priority.refused().map(str::to_owned),
-            headset_delay_ns: HEADSET_DELAY.0,
+            headset_delay_ns: headset_delay.0,
             skew_ppm: fared.clock.map(|clock| clock.skew.as_ppm()),
             xruns: fared.xruns,
             missing,
@@ -237,8 +267,8 @@ struct Tap {
 
 /// What leaves a mouth.
 struct Mouth {
-    /// To its client.
-    pickup: Pickup,
+    /// To its client, if that is ours.
+    pickup: Option<Pickup>,
     file: Recorder,
     /// `None`: nothing that could be heard by itself.
     hearing: Option<Hearing>,
@@ -255,7 +285,7 @@ struct Desk {
     steering: Steering,
     clock: RunClock,
     /// The bus's clock, once it is known.
-    opened: Option<SampleClock>,
+    opened: BusClock,
     /// When it was told to stop.
     ended: Option<RunTime>,
 }
@@ -271,7 +301,7 @@ struct Fared {
 impl Desk {
     fn run(mut self, stop: &AtomicBool) -> Fared {
         let recorded = self.record(stop);
-        let clock = self.opened;
+        let clock = self.opened.get().copied();
         let told = self.taps.iter_mut().map(|tap| tap.finish(clock.as_ref())).collect::<anyhow::Result<Vec<()>>>();
         Fared { clock, xruns: self.all.status().jumps.len(), failure: recorded.err().or(told.err()) }
     }
@@ -321,32 +351,32 @@ impl Desk {
 
     /// Whether the ears are open: once enough is known of the bus's clock, by which everything is from then on.
     fn open(&mut self, now: RunTime) -> anyhow::Result<bool> {
-        if self.opened.is_none()
+        if self.opened.get().is_none()
             && self.all.status().start().is_some_and(|start| now - start > OPENS_AFTER)
             && let Some(timeline) = self.all.timeline()
         {
             for tap in &mut self.taps {
                 kept(tap.records.event(timeline.clock.start, Event::EarOpened { clock: timeline.clock }))?;
             }
-            self.opened = Some(timeline.clock);
+            let _ = self.opened.set(timeline.clock);
         }
-        Ok(self.opened.is_some())
+        Ok(self.opened.get().is_some())
     }
 
     /// Brings what was recorded of mouths to their clients, at once.
     fn pick_up(&mut self, recorded: &[f32], status: &StreamStatus) {
         let channels = self.all.channels();
         for tap in &mut self.taps {
-            if let Some(mouth) = &mut tap.mouth {
+            if let Some(pickup) = tap.mouth.as_mut().and_then(|mouth| mouth.pickup.as_mut()) {
                 let own = recorded.iter().skip(usize::from(Layout::mouth(tap.party))).step_by(channels);
-                mouth.pickup.record(own.copied(), status);
+                pickup.record(own.copied(), status);
             }
         }
     }
 
     /// Keeps what was recorded of all channels.
     fn take(&mut self, first: MediaTime, samples: &[f32], cuts: &[Cut]) -> anyhow::Result<()> {
-        let Some(clock) = self.opened else { return Ok(()) };
+        let Some(clock) = self.opened.get().copied() else { return Ok(()) };
         let channels = self.all.channels();
         let of = |channel: u16| -> Vec<f32> {
             samples.iter().skip(usize::from(channel)).step_by(channels).copied().collect()
@@ -388,7 +418,21 @@ impl Tap {
             mouth.positions += piece.len() as i64;
             heard.extend(mouth.hearing.as_mut().map(|hearing| hearing.push(piece)).unwrap_or_default());
         }
-        self.tell(&heard, clock)
+        self.tell(&heard, clock)?;
+        self.tell_by_plan(clock)
+    }
+
+    /// A pilot's parts leave as they were planned; whoever has a client of ours is told so by that.
+    fn tell_by_plan(&mut self, clock: &SampleClock) -> anyhow::Result<()> {
+        let Some(mouth) = self.mouth.as_mut().filter(|mouth| mouth.hearing.is_none() && mouth.pickup.is_none()) else {
+            return Ok(());
+        };
+        let until = clock.time(MediaTime(mouth.positions));
+        let gone = mouth.planned.partition_point(|planned| planned.at < until);
+        for Emission { beep, at } in mouth.planned.drain(..gone) {
+            kept(self.records.event(at, Event::Sung { beep, at }))?;
+        }
+        Ok(())
     }
 
     fn tell(&mut self, heard: &[Detection], clock: &SampleClock) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::super::print;
-use crate::bus::{Bus, Devices, JIHO_BUS, Layout, PULSE_SERVER, PartysDevices};
+use crate::bus::{Bus, Devices, Layout, PartysDevices};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::Experiment;
 
@@ -92,8 +92,8 @@ fn up(args: &Up) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn environment(bus: &Bus) -> [String; 2] {
-    [format!("export {PULSE_SERVER}={}", bus.server()), format!("export {JIHO_BUS}={}", bus.folder.display())]
+fn environment(bus: &Bus) -> [String; 3] {
+    bus.environment().map(|(name, value)| format!("export {name}={value}"))
 }
 
 fn text(bus: &Bus) -> String {
@@ -136,6 +136,7 @@ fn json(bus: &Bus) -> serde_json::Value {
     serde_json::json!({
         "folder": bus.folder,
         "pulse_server": bus.server(),
+        "environment": bus.environment().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "pid": bus.pid,
         "real_time_refused": bus.real_time.refused(),
         "all": { "source": Devices::ALL, "channels": bus.layout.channels() },

@@ -14,7 +14,7 @@ use crate::experiment::Ready;
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// What is still lacking, in words; `None`: the sign is there.
-pub(super) async fn lacking(sign: &Ready, log: &Path) -> Option<String> {
+pub(crate) async fn lacking(sign: &Ready, log: &Path) -> Option<String> {
     match sign {
         Ready::Line(words) => (!has_line(log, words)).then(|| format!("it has written no line with {words:?}")),
         Ready::Tcp(address) => {
