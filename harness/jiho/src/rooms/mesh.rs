@@ -6,7 +6,7 @@ use jiho_analysis::arrivals::Role;
 use jiho_analysis::roles::{Change, Step};
 
 use super::webrtc::Clients;
-use super::{Making, Party, Room, RoomError, Seat, Steps, webrtc_clients};
+use super::{Making, Party, Room, RoomError, Seat, Steps, client_files, webrtc_clients};
 use crate::experiment::{MeshPart, Promoted};
 
 /// The room.
@@ -93,7 +93,7 @@ impl Room for Mesh {
     }
 
     fn last_words(&mut self) -> BTreeMap<String, String> {
-        self.clients.stats().into_iter().map(|(name, stats)| (format!("client-{name}.json"), stats)).collect()
+        client_files(self.clients.as_mut())
     }
 
     fn versions(&self) -> BTreeMap<String, String> {

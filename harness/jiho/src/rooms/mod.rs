@@ -4,6 +4,7 @@
 
 mod browser;
 mod command;
+mod janus;
 mod mesh;
 mod socket;
 mod webrtc;
@@ -147,7 +148,18 @@ pub(crate) struct Making {
 impl Making {
     /// Starts a program of the room's; what it writes goes to `room-NAME.log` of the run's folder.
     pub(crate) fn start(&self, what: &str, log: &str, command: Command) -> Result<Started, RoomError> {
-        Ok(Started::start(what, command, self.log(log), ENDS_WITHIN, &self.interrupt)?)
+        self.start_brief(what, log, command, ENDS_WITHIN)
+    }
+
+    /// As [`Making::start`], of a program that may take only so long to end.
+    pub(crate) fn start_brief(
+        &self,
+        what: &str,
+        log: &str,
+        command: Command,
+        ends_within: Duration,
+    ) -> Result<Started, RoomError> {
+        Ok(Started::start(what, command, self.log(log), ends_within, &self.interrupt)?)
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -188,9 +200,9 @@ pub(crate) fn make(settings: &Settings, making: Making) -> anyhow::Result<Box<dy
     Ok(match settings {
         Settings::Mesh(part) => Box::new(mesh::Mesh::new(part, making)?),
         Settings::Command(part) => Box::new(command::CommandRoom::new(part.clone(), making)),
-        Settings::Videoroom(_)
-        | Settings::Audiobridge(_)
-        | Settings::Mumble(_)
+        Settings::Videoroom(part) => Box::new(janus::videoroom::Videoroom::new(part, making)?),
+        Settings::Audiobridge(part) => Box::new(janus::audiobridge::Audiobridge::new(part, making)?),
+        Settings::Mumble(_)
         | Settings::Jamulus(_)
         | Settings::Jacktrip(_)
         | Settings::Whip(_) => anyhow::bail!("{}", settings.name()),
@@ -247,4 +259,19 @@ fn webrtc_clients(
 pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
     Ok(listener.local_addr().context("cannot find a free port")?.port())
+}
+
+/// An address of this host by which its own programs reach each other though they ignore loopback, as WebRTC servers do; what
+/// is sent there stays on the host. `None`: it has none.
+fn network_address() -> Option<IpAddr> {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    // Nothing is sent: the system only says which of its addresses it would be sent from (documentation's own network, RFC
+    // 5737).
+    socket.connect(("203.0.113.1", 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// What clients say at the end, as files.
+fn client_files(clients: &mut dyn webrtc::Clients) -> BTreeMap<String, String> {
+    clients.stats().into_iter().map(|(name, stats)| (format!("client-{name}.json"), stats)).collect()
 }

@@ -26,6 +26,8 @@ pub use self::toc::{Bandwidth, OpusMode, Toc};
 /// The rate of all samples, and of the RTP clock of both codecs.
 pub const RATE: Rate = Rate::OPUS;
 
+/// The RTP payload type of Opus, by wide habit.
+pub const OPUS_PAYLOAD_TYPE: u8 = 111;
 /// What a speaker puts into one packet: 20 ms.
 pub const FRAME_SAMPLES: usize = 960;
 
@@ -50,7 +52,7 @@ impl CodecConfig {
     /// The RTP payload type: 111 for Opus, by wide habit, and 96 for L16 at 48 kHz, which has no static one.
     pub const fn payload_type(&self) -> u8 {
         match self {
-            Self::Opus(_) => 111,
+            Self::Opus(_) => OPUS_PAYLOAD_TYPE,
             Self::L16 => 96,
         }
     }

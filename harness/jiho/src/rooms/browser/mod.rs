@@ -5,6 +5,7 @@ mod cdp;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ const PAGE: &str = concat!("<!doctype html><title>jiho</title><script>", include
 const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 /// A browser comes after the servers and probes that it depends on.
 const PRIORITY: u8 = 3;
+/// Nothing that it does at its end is of use: its profile is removed.
+const ENDS_WITHIN: Duration = Duration::from_millis(200);
 
 /// Everybody's browsers.
 #[derive(Debug)]
@@ -37,11 +40,16 @@ pub(super) struct Browsers {
 struct Browser {
     // Closed before the process is stopped.
     tab: Tab,
+    launched: Launched,
+}
+
+#[derive(Debug)]
+struct Launched {
     process: Started,
     profile: PathBuf,
 }
 
-impl Drop for Browser {
+impl Drop for Launched {
     fn drop(&mut self) {
         self.process.stop();
         // A profile that cannot be removed is in nobody's way.
@@ -56,7 +64,8 @@ impl Browsers {
         Ok(Self { program, version, processing, making, open: BTreeMap::new() })
     }
 
-    fn launch(&self, party: &Party) -> Result<Browser, RoomError> {
+    /// Starts somebody's browser.
+    fn launch(&self, party: &Party) -> Result<Launched, RoomError> {
         let name = &party.name;
         let profile = std::env::temp_dir().join(format!("jiho-chromium-{}-{name}", std::process::id()));
         // What is left of one that was killed.
@@ -73,25 +82,20 @@ impl Browsers {
         at_devices(&mut command, name);
         processes::lead(&mut command);
         let what = format!("{name}'s browser");
-        let log = format!("browser-{name}");
-        let mut process = self.making.start(&what, &log, command)?;
-        let port_file = profile.join("DevToolsActivePort");
-        let opened = self.making.wait_for(&mut process, &log, "starting", || address(&port_file)).and_then(|address| {
-            let mut tab = Tab::open(&what, &address)?;
-            self.making.wait_for(&mut process, &log, "loading its page", || {
-                let there = tab.evaluate("typeof jiho === 'object'", "loading its page");
-                (there.ok()? == Value::Bool(true)).then_some(())
-            })?;
-            Ok(tab)
-        });
-        match opened {
-            Ok(tab) => Ok(Browser { tab, process, profile }),
-            Err(error) => {
-                process.stop();
-                let _ = std::fs::remove_dir_all(&profile);
-                Err(error)
-            }
-        }
+        let process = self.making.start_brief(&what, &log(name), command, ENDS_WITHIN)?;
+        Ok(Launched { process, profile })
+    }
+
+    /// Waits until it can be driven.
+    fn open(&self, party: &Party, mut launched: Launched) -> Result<Browser, RoomError> {
+        let (log, port_file) = (log(&party.name), launched.profile.join("DevToolsActivePort"));
+        let address = self.making.wait_for(&mut launched.process, &log, "starting", || address(&port_file))?;
+        let mut tab = Tab::open(launched.process.what(), &address)?;
+        self.making.wait_for(&mut launched.process, &log, "loading its page", || {
+            let there = tab.evaluate("typeof jiho === 'object'", "loading its page");
+            (there.ok()? == Value::Bool(true)).then_some(())
+        })?;
+        Ok(Browser { tab, launched })
     }
 
     fn call(&mut self, who: &str, function: &str, arguments: &Value, doing: &str) -> Result<Value, RoomError> {
@@ -146,6 +150,10 @@ fn is_root() -> bool {
     false
 }
 
+fn log(name: &str) -> String {
+    format!("browser-{name}")
+}
+
 /// Where the browser listens for who drives it: its file has the port, then the path.
 fn address(port_file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(port_file).ok()?;
@@ -155,8 +163,10 @@ fn address(port_file: &Path) -> Option<String> {
 
 impl Clients for Browsers {
     fn start(&mut self, parties: &[Party]) -> Result<(), RoomError> {
-        for party in parties {
-            let browser = self.launch(party)?;
+        // All at once: each takes a while.
+        let launched = parties.iter().map(|party| self.launch(party)).collect::<Result<Vec<_>, _>>()?;
+        for (party, launched) in parties.iter().zip(launched) {
+            let browser = self.open(party, launched)?;
             self.open.insert(party.name.clone(), browser);
         }
         Ok(())
@@ -198,7 +208,7 @@ impl Clients for Browsers {
 
     fn check(&mut self) -> Result<(), RoomError> {
         for browser in self.open.values_mut() {
-            browser.process.check("in the middle of the run")?;
+            browser.launched.process.check("in the middle of the run")?;
         }
         Ok(())
     }
