@@ -34,6 +34,16 @@ impl RunClock {
         }
     }
 
+    /// The instant of a run time.
+    pub fn instant(&self, at: RunTime) -> Instant {
+        let since = at.since_start();
+        match since.0 {
+            0.. => self.origin + since.to_std(),
+            // An instant before the host's clock began is not to be had, and nobody asks for one.
+            _ => self.origin.checked_sub((-since).to_std()).unwrap_or(self.origin),
+        }
+    }
+
     /// What the wall clock said when the run began, in nanoseconds since 1970: for people, for file headers, and to put
     /// the run times of several processes onto one time line. Within a process nothing is computed from it.
     pub fn started_unix_ns(&self) -> i64 {

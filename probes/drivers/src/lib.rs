@@ -12,3 +12,5 @@ pub mod media;
 pub mod sidecar;
 pub mod udp;
 pub mod wav;
+#[cfg(feature = "webrtc")]
+pub mod webrtc;

@@ -7,15 +7,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use jiho_analysis::arrivals::Role;
-use jiho_analysis::roles::Change;
-
 use super::{Making, Party, Probe, Room, RoomError, Seat, Steps, TICK, at_devices};
 use crate::bus::Devices;
 use crate::experiment::{CommandPart, PlainRtp, Ready};
 use crate::processes::shell;
 use crate::run::external::ready;
 use crate::run::started::{Started, last_words};
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::roles::Change;
 
 /// Begins the line by which a command says where somebody's packets go.
 const SEND_TO: &str = "JIHO_SEND_TO=";

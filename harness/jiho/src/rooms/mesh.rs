@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::webrtc::Clients;
+use super::{Making, Party, Probe, Room, RoomError, Seat, Steps, client_files, webrtc_clients};
+use crate::experiment::{MeshPart, Promoted};
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::roles::{Change, Step};
-
-use super::webrtc::Clients;
-use super::{Making, Party, Room, RoomError, Seat, Steps, client_files, webrtc_clients};
-use crate::experiment::{MeshPart, Promoted};
 
 /// The room.
 pub(super) struct Mesh {
@@ -63,10 +62,14 @@ impl Room for Mesh {
         self.clients.start(parties)
     }
 
+    fn probe(&mut self, who: &Party) -> Option<Probe> {
+        self.clients.probe(who)
+    }
+
     fn join(&mut self, who: &Party, steps: Steps<'_>) -> Result<Seat, RoomError> {
         self.there.insert(who.name.clone(), who.role == Role::Speaker);
         self.connect(&who.name, steps)?;
-        self.clients.seat(who)
+        Ok(self.clients.seat(who))
     }
 
     fn leave(&mut self, who: &Party) -> Result<(), RoomError> {

@@ -6,6 +6,8 @@ mod browser;
 mod command;
 mod janus;
 mod mesh;
+#[cfg(feature = "webrtc")]
+mod probe;
 mod socket;
 mod webrtc;
 
@@ -15,15 +17,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use jiho_analysis::arrivals::Role;
-use jiho_analysis::roles::{Change, Step};
-
 use crate::bus::Devices;
 use crate::exit::UsageError;
 use crate::experiment::{Client, PlainRtp, Room as Settings};
 use crate::run::interrupt::Interrupt;
 use crate::run::started::{Started, last_words};
+use anyhow::Context;
+use jiho_analysis::arrivals::Role;
+use jiho_analysis::roles::{Change, Step};
 
 /// Whoever does not answer within this time never will.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,8 +48,10 @@ pub(crate) struct Party {
 pub(crate) enum Seat {
     /// At its devices on the bus, or its ports of the JACK server.
     Devices,
-    /// At a probe of ours.
+    /// At a probe of ours, which is to be brought there.
     Probe(Probe),
+    /// At the probe of ours that is there already.
+    ProbeThere,
 }
 
 /// By what a probe of ours speaks and hears.
@@ -56,6 +59,11 @@ pub(crate) enum Seat {
 pub(crate) enum Probe {
     /// Plain RTP.
     Rtp(PlainRtp),
+    /// Plain RTP, of somebody who only hears, where nothing is sent to whom nothing came from.
+    KnockingRtp(PlainRtp),
+    /// WebRTC.
+    #[cfg(feature = "webrtc")]
+    Webrtc(jiho_drivers::webrtc::Connections),
 }
 
 /// Told of each step of a change as it is taken.
@@ -71,6 +79,11 @@ pub(crate) trait Room: Send {
 
     /// Brings it up, for those who will come.
     fn start(&mut self, parties: &[Party]) -> Result<(), RoomError>;
+
+    /// The probe of ours that somebody needs before it can be let in, if it does.
+    fn probe(&mut self, _: &Party) -> Option<Probe> {
+        None
+    }
 
     /// Lets somebody in, in the role that it has at the beginning.
     fn join(&mut self, who: &Party, steps: Steps<'_>) -> Result<Seat, RoomError>;
@@ -202,10 +215,9 @@ pub(crate) fn make(settings: &Settings, making: Making) -> anyhow::Result<Box<dy
         Settings::Command(part) => Box::new(command::CommandRoom::new(part.clone(), making)),
         Settings::Videoroom(part) => Box::new(janus::videoroom::Videoroom::new(part, making)?),
         Settings::Audiobridge(part) => Box::new(janus::audiobridge::Audiobridge::new(part, making)?),
-        Settings::Mumble(_)
-        | Settings::Jamulus(_)
-        | Settings::Jacktrip(_)
-        | Settings::Whip(_) => anyhow::bail!("{}", settings.name()),
+        Settings::Mumble(_) | Settings::Jamulus(_) | Settings::Jacktrip(_) | Settings::Whip(_) => {
+            anyhow::bail!("{}", settings.name())
+        }
     })
 }
 
@@ -248,7 +260,17 @@ fn webrtc_clients(
 ) -> anyhow::Result<Box<dyn webrtc::Clients>> {
     match client {
         Client::Browser => Ok(Box::new(browser::Browsers::new(processing, making.clone())?)),
-        Client::Probe | Client::Rtp => Err(UsageError::say("not yet").into()),
+        #[cfg(feature = "webrtc")]
+        Client::Probe => Ok(Box::new(probe::Probes::default())),
+        #[cfg(not(feature = "webrtc"))]
+        Client::Probe => {
+            let text =
+                "this jiho has no WebRTC of its own: build it with `--features webrtc`, or take client \"browser\"";
+            Err(UsageError::say(text).into())
+        }
+        Client::Rtp => {
+            Err(UsageError::say("a WebRTC room takes no plain RTP: take client \"browser\" or \"probe\"").into())
+        }
     }
 }
 

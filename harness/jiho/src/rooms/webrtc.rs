@@ -1,7 +1,7 @@
 //! What takes part by WebRTC: offers, answers, and connections that come up. Rooms carry these words between clients and
 //! servers, and do not ask who speaks them: a browser, or a probe of ours.
 
-use super::{Party, RoomError, Seat};
+use super::{Party, Probe, RoomError, Seat};
 
 /// The clients of all parties.
 pub(crate) trait Clients: Send {
@@ -30,8 +30,13 @@ pub(crate) trait Clients: Send {
     /// Lets the party's voice through, or silence in its place.
     fn mute(&mut self, who: &str, muted: bool) -> Result<(), RoomError>;
 
+    /// The probe of ours that is a party's client, if it is one.
+    fn probe(&mut self, who: &Party) -> Option<Probe>;
+
     /// Where the party's mouth and ear are.
-    fn seat(&mut self, who: &Party) -> Result<Seat, RoomError>;
+    fn seat(&mut self, who: &Party) -> Seat {
+        if self.probe(who).is_some() { Seat::ProbeThere } else { Seat::Devices }
+    }
 
     /// Whether they are still there.
     fn check(&mut self) -> Result<(), RoomError>;

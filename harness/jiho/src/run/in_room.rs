@@ -29,6 +29,8 @@ use super::keeper::Keeper;
 use super::loopback::behind;
 use super::on_bus::{BusClock, OnBus};
 use super::unsignalled::Unsignalled;
+#[cfg(feature = "webrtc")]
+use crate::experiment::PlainRtp;
 use crate::experiment::{Experiment, Occasion, Room as Settings};
 use crate::report::run_json::InRoom as Told;
 use crate::rooms::{self, Making, Party, Probe, Room, RoomError, Seat};
@@ -131,7 +133,8 @@ impl InRoom {
                 progress(clock.now());
             }
             ended.store(true, Ordering::Relaxed);
-            let result = thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the room's thread has panicked").into()));
+            let result =
+                thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the room's thread has panicked").into()));
             Ok::<_, anyhow::Error>(result)
         })?;
         stage.stop_all();
@@ -165,8 +168,7 @@ fn agenda(experiment: &Experiment) -> Vec<Act> {
     let index: BTreeMap<&str, usize> = experiment.everybody().enumerate().map(|(n, name)| (name, n)).collect();
     let late = |name: &str| experiment.events.iter().any(|e| matches!(&e.what, Occasion::Join(who) if who == name));
     let first = index.iter().filter(|(name, _)| !late(name));
-    let mut agenda: Vec<Act> =
-        first.map(|(_, &who)| Act { at: RunTime::START, who, change: Change::Join }).collect();
+    let mut agenda: Vec<Act> = first.map(|(_, &who)| Act { at: RunTime::START, who, change: Change::Join }).collect();
     agenda.sort_by_key(|act| act.who);
     agenda.extend(experiment.events.iter().filter_map(|event| {
         let change = match &event.what {
@@ -216,7 +218,10 @@ impl Stage<'_> {
     fn speaks(&mut self, who: usize, speaks: bool) -> Result<(), RoomError> {
         let Some(clock) = self.bus_clock else { return Ok(()) };
         let now = self.clock.now();
-        self.note(who, if speaks { Event::MouthResumed { from: clock.first_sample_from(now) } } else { Event::MouthPaused })
+        self.note(
+            who,
+            if speaks { Event::MouthResumed { from: clock.first_sample_from(now) } } else { Event::MouthPaused },
+        )
     }
 
     fn stop_all(&mut self) {
@@ -317,13 +322,16 @@ impl Scene<'_, '_> {
     fn bring_about(&mut self, who: usize, change: Change) -> Result<(), RoomError> {
         let party = &self.parties[who];
         let mut kept = Ok(());
-        let stage = &mut *self.stage;
-        let mut steps = |step: Step| {
-            let noted = stage.step(who, &party.name, change, step, "");
-            kept = std::mem::replace(&mut kept, Ok(())).and(noted);
-        };
         match change {
             Change::Join => {
+                if let Some(probe) = self.room.probe(party) {
+                    self.bring_probe(who, probe)?;
+                }
+                let stage = &mut *self.stage;
+                let mut steps = |step: Step| {
+                    let noted = stage.step(who, &party.name, change, step, "");
+                    kept = std::mem::replace(&mut kept, Ok(())).and(noted);
+                };
                 let seat = self.room.join(party, &mut steps)?;
                 kept?;
                 self.stage.step(who, &party.name, change, Step::Granted, "")?;
@@ -336,6 +344,7 @@ impl Scene<'_, '_> {
                         Ok(())
                     }
                     Seat::Probe(probe) => self.bring_probe(who, probe),
+                    Seat::ProbeThere => Ok(()),
                 }
             }
             Change::Leave | Change::Remove => {
@@ -346,6 +355,11 @@ impl Scene<'_, '_> {
                 self.room.leave(party)
             }
             Change::Promote | Change::Demote | Change::Mute | Change::Unmute => {
+                let stage = &mut *self.stage;
+                let mut steps = |step: Step| {
+                    let noted = stage.step(who, &party.name, change, step, "");
+                    kept = std::mem::replace(&mut kept, Ok(())).and(noted);
+                };
                 self.room.change(party, change, &mut steps)?;
                 kept?;
                 self.stage.step(who, &party.name, change, Step::Done, "")
@@ -362,7 +376,7 @@ impl Scene<'_, '_> {
         let member = cast::members(experiment).into_iter().nth(who).ok_or_else(lacks)?;
         let (address, link) = (socket.local_addr(), member.link().clone());
         let records = member.by_own_clock(self.keeper.records(who));
-        let engine = engine(member, experiment, address, probe)?;
+        let engine = engine(member, experiment, address, clock, probe)?;
         let luck = (u64::from(experiment.run.seed), who as u64 + 1);
         let engine = behind(link, engine, address, luck, &Arc::default(), None);
         let thread = MediaThread::spawn(name, engine, socket, clock, ControlLink::none(), records)
@@ -377,11 +391,23 @@ fn engine(
     member: Member,
     experiment: &Experiment,
     address: SocketAddr,
+    clock: RunClock,
     probe: Probe,
 ) -> anyhow::Result<Box<dyn Engine>> {
     let codec = cast::codec(&experiment.media.codec);
     let endpoint = member.engine(codec, "", address)?;
     Ok(match probe {
         Probe::Rtp(rtp) => Box::new(Unsignalled::new(endpoint, &rtp, codec.payload_type())),
+        Probe::KnockingRtp(rtp) => {
+            let endpoint = Unsignalled::new(endpoint, &rtp, codec.payload_type());
+            Box::new(endpoint.knocking(rtp.send_to, codec.payload_type()))
+        }
+        // To the endpoint its connections are one room at its own address.
+        #[cfg(feature = "webrtc")]
+        Probe::Webrtc(connections) => {
+            let rtp = PlainRtp { send_to: address, hear_from: Vec::new() };
+            let endpoint = Unsignalled::new(endpoint, &rtp, codec.payload_type());
+            Box::new(jiho_drivers::webrtc::WebRtc::new(endpoint, connections, clock, codec.payload_type()))
+        }
     })
 }

@@ -53,10 +53,10 @@ use crate::report::{
 use chorus::{Chorus, Singing};
 use external::ExternalRelay;
 use folder::Folder;
+use in_room::InRoom;
 use interrupt::Interrupt;
 use keeper::{Keeper, Kept, Participant};
 use measure::{Findings, Listening};
-use in_room::InRoom;
 use on_bus::{Clients, OnBus};
 use watch::{Begun, Person, Watch, Watcher};
 
@@ -245,9 +245,9 @@ async fn run_until(
     let played = match world {
         World::Sim => tokio::task::block_in_place(|| simulate::play(experiment, &keeper, interrupt, &told))
             .map(|()| Played { interrupted: interrupt.wanted(), ..Played::default() }),
-        World::Loopback | World::Device if let Some(in_room) = &mut in_room => tokio::task::block_in_place(|| {
-            in_room.play(experiment, &keeper, clock, interrupt, on_bus.as_ref(), &told)
-        }),
+        World::Loopback | World::Device if let Some(in_room) = &mut in_room => {
+            tokio::task::block_in_place(|| in_room.play(experiment, &keeper, clock, interrupt, on_bus.as_ref(), &told))
+        }
         World::Loopback | World::Device => {
             loopback::play(experiment, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await
         }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::cdp::Tab;
 use super::webrtc::Clients;
-use super::{Making, Party, RoomError, Seat, at_devices, program, version};
+use super::{Making, Party, Probe, RoomError, at_devices, program, version};
 use crate::bus;
 use crate::experiment::Processing;
 use crate::processes;
@@ -202,8 +202,8 @@ impl Clients for Browsers {
         self.call(who, "mute", &json!([muted]), "muting its microphone").map(drop)
     }
 
-    fn seat(&mut self, _: &Party) -> Result<Seat, RoomError> {
-        Ok(Seat::Devices)
+    fn probe(&mut self, _: &Party) -> Option<Probe> {
+        None
     }
 
     fn check(&mut self) -> Result<(), RoomError> {

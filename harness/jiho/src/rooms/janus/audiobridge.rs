@@ -113,10 +113,18 @@ impl Room for Audiobridge {
         }
     }
 
+    fn probe(&mut self, who: &Party) -> Option<Probe> {
+        self.clients.as_mut()?.probe(who)
+    }
+
     fn join(&mut self, who: &Party, steps: Steps<'_>) -> Result<Seat, RoomError> {
         match (self.come(who, who.role == Role::Speaker, steps)?, &mut self.clients) {
-            (Some(send_to), _) => Ok(Seat::Probe(Probe::Rtp(PlainRtp { send_to, hear_from: Vec::new() }))),
-            (None, Some(clients)) => clients.seat(who),
+            (Some(send_to), _) => {
+                let rtp = PlainRtp { send_to, hear_from: Vec::new() };
+                // The bridge mixes for whom it has heard of.
+                Ok(Seat::Probe(if who.role == Role::Speaker { Probe::Rtp(rtp) } else { Probe::KnockingRtp(rtp) }))
+            }
+            (None, Some(clients)) => Ok(clients.seat(who)),
             (None, None) => Ok(Seat::Devices),
         }
     }

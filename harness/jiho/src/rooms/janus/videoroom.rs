@@ -8,14 +8,15 @@ use jiho_analysis::roles::{Change, Step};
 use serde_json::json;
 
 use super::super::webrtc::Clients;
-use super::super::{Making, Party, Room, RoomError, Seat, Steps, webrtc_clients};
+use super::super::{Making, Party, Probe, Room, RoomError, Seat, Steps, webrtc_clients};
 use super::{Handle, Janus, ROOM};
 use crate::experiment::{Promoted, VideoroomPart};
 
 const PLUGIN: &str = "videoroom";
 /// The name of a publisher's connection, for its client.
 const OWN: &str = "own";
-const CONFIGURATION: &str = "room-1: {\n    description = \"jiho\"\n    publishers = 64\n    audiocodec = \"opus\"\n}\n";
+const CONFIGURATION: &str =
+    "room-1: {\n    description = \"jiho\"\n    publishers = 64\n    audiocodec = \"opus\"\n}\n";
 
 /// The room.
 pub(in super::super) struct Videoroom {
@@ -126,9 +127,8 @@ impl Videoroom {
         if speaks {
             self.publish(name, steps)?;
         }
-        let publish = |(other, member): (&String, &Member)| {
-            (other != name && member.publishes.is_some()).then(|| other.clone())
-        };
+        let publish =
+            |(other, member): (&String, &Member)| (other != name && member.publishes.is_some()).then(|| other.clone());
         let speakers: Vec<String> = self.there.iter().filter_map(publish).collect();
         for speaker in speakers {
             self.subscribe(name, &speaker)?;
@@ -160,9 +160,13 @@ impl Room for Videoroom {
         self.clients.start(parties)
     }
 
+    fn probe(&mut self, who: &Party) -> Option<Probe> {
+        self.clients.probe(who)
+    }
+
     fn join(&mut self, who: &Party, steps: Steps<'_>) -> Result<Seat, RoomError> {
         self.come(&who.name, who.role == Role::Speaker, steps)?;
-        self.clients.seat(who)
+        Ok(self.clients.seat(who))
     }
 
     fn leave(&mut self, who: &Party) -> Result<(), RoomError> {
