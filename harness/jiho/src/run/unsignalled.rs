@@ -81,14 +81,14 @@ impl<E: Engine> Engine for Unsignalled<E> {
     fn poll_output(&mut self) -> Output<'_> {
         match self.engine.poll_output() {
             Output::Wait(_) if !self.told.is_empty() => Output::Wait(Some(self.now)),
-            Output::Wait(wake) => match &mut self.knocks {
-                Some(knocks) if knocks.next <= self.now => {
+            Output::Wait(wake) => {
+                let Some(knocks) = &mut self.knocks else { return Output::Wait(wake) };
+                if knocks.next <= self.now {
                     knocks.knock(self.now);
-                    Output::Send { to: knocks.to, data: &knocks.packet }
+                    return Output::Send { to: knocks.to, data: &knocks.packet };
                 }
-                Some(knocks) => Output::Wait(Some(wake.map_or(knocks.next, |wake| wake.min(knocks.next)))),
-                None => Output::Wait(wake),
-            },
+                Output::Wait(Some(wake.map_or(knocks.next, |wake| wake.min(knocks.next))))
+            }
             output => output,
         }
     }
