@@ -15,7 +15,7 @@ use jiho_proto::wire::rtp;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{DatagramRecv, Protocol, Receive};
-use str0m::rtp::{RtpWrite, SeqNo};
+use str0m::rtp::{RtpWrite, SeqNo, Ssrc};
 use str0m::{Candidate, Event, Input as RtcInput, Output as RtcOutput, Rtc};
 
 use crate::clock::RunClock;
@@ -41,6 +41,8 @@ pub enum WebRtcError {
 #[derive(Clone, Debug)]
 pub struct Connections {
     address: SocketAddr,
+    /// Of the endpoint's stream on the wire, in each connection.
+    ssrc: Ssrc,
     all: Arc<Mutex<BTreeMap<String, Connection>>>,
 }
 
@@ -64,7 +66,8 @@ impl Connections {
     pub fn new(address: SocketAddr) -> Self {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
-        Self { address, all: Arc::default() }
+        let ssrc = Rtc::new(Instant::now()).direct_api().new_ssrc();
+        Self { address, ssrc, all: Arc::default() }
     }
 
     /// Makes a connection, and an offer of it, all candidates included: the endpoint `sends` by it, and is ready to hear so
@@ -91,7 +94,7 @@ impl Connections {
         let (offer, pending) = api.apply().ok_or_else(|| WebRtcError::Refused("nothing to offer".to_owned()))?;
         connection.pending = Some(pending);
         all.insert(name.to_owned(), connection);
-        Ok(offer.to_sdp_string())
+        Ok(with_ssrc(&offer.to_sdp_string(), self.ssrc))
     }
 
     /// Takes the answer to an offer.
@@ -120,7 +123,7 @@ impl Connections {
         let mut connection = self.connection(sends)?;
         let answer = connection.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
         all.insert(name.to_owned(), connection);
-        Ok(answer.to_sdp_string())
+        Ok(with_ssrc(&answer.to_sdp_string(), self.ssrc))
     }
 
     /// Whether a connection is up.
@@ -170,6 +173,16 @@ impl Connections {
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Connection>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An SDP whose streams, one at most, have this SSRC (RFC 5576, section 4.1): each of an endpoint's connections has the same, so
+/// that its packets are known by it wherever they come.
+fn with_ssrc(sdp: &str, ssrc: Ssrc) -> String {
+    let line = |line: &str| match line.strip_prefix("a=ssrc:").and_then(|rest| rest.split_once(' ')) {
+        Some((_, attribute)) => format!("a=ssrc:{} {attribute}\r\n", *ssrc),
+        None => format!("{line}\r\n"),
+    };
+    sdp.lines().map(line).collect()
 }
 
 fn refused(error: impl std::fmt::Display) -> WebRtcError {
@@ -239,13 +252,24 @@ impl<E: Engine> WebRtc<E> {
         }
     }
 
+    /// What the endpoint says of its stream, by the number that others know it by.
+    fn on_the_wire(&self, event: jiho_proto::event::Event) -> jiho_proto::event::Event {
+        use jiho_proto::event::{Event, SentPacket};
+        let ssrc = *self.connections.ssrc;
+        match event {
+            Event::MouthOpened { clock, .. } => Event::MouthOpened { clock, ssrc },
+            Event::Sent(packet) => Event::Sent(SentPacket { ssrc, ..packet }),
+            event => event,
+        }
+    }
+
     /// Sends one of the endpoint's packets by every connection that sends.
     fn send(&mut self, data: &[u8]) {
         let Ok(packet) = rtp::Packet::new_checked(data) else { return };
         let now = self.clock.instant(self.now);
         let mut all = self.connections.all();
         for connection in all.values_mut().filter(|connection| connection.sends && connection.connected) {
-            connection.write(&packet, now);
+            connection.write(&packet, self.connections.ssrc, now);
             connection.handle(RtcInput::Timeout(now));
             connection.poll(self.payload_type, self.now, &mut self.leaving, &mut self.arrived);
         }
@@ -307,7 +331,7 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, packet: &rtp::Packet<'_>, now: Instant) {
+    fn write(&mut self, packet: &rtp::Packet<'_>, ssrc: Ssrc, now: Instant) {
         let Some(mid) = self.mid else { return };
         let Some(payload_type) = self.rtc.media(mid).and_then(|media| media.remote_pts().first().copied()) else {
             return;
@@ -320,6 +344,8 @@ impl Connection {
         });
         self.sequence = Some(sequence);
         let mut api = self.rtc.direct_api();
+        // As the SDP says; nothing comes of it once it is so.
+        let _ = api.reset_stream_tx(mid, None, ssrc, None);
         let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
         let number = SeqNo::from(sequence);
         let write = RtpWrite::new(payload_type, number, packet.timestamp(), now, packet.payload());
@@ -360,7 +386,7 @@ impl<E: Engine> Engine for WebRtc<E> {
                 // The borrow checker does not see that these borrow nothing of what the loop goes on with.
                 Output::Done => return Output::Done,
                 Output::Control { peer, message } => return Output::Control { peer, message },
-                Output::Event { at, event } => return Output::Event { at, event },
+                Output::Event { at, event } => return Output::Event { at, event: self.on_the_wire(event) },
                 Output::Ear { first, samples } => {
                     self.ear.clear();
                     self.ear.extend_from_slice(samples);

@@ -1,8 +1,8 @@
 //! Whether packets came with the numbers that their mouths gave them.
 //!
 //! A mixer sends packets of its own. A server that forwards leaves numbers as they are, or writes its own over them, as
-//! some do that hide from hearers who comes and goes; so other numbers say little against forwarding, and own numbers much
-//! against mixing. Between two of our own clients, as in a mesh, nobody is who could write them anew.
+//! Janus's VideoRoom does, so that hearers need not know who comes and goes; so other numbers say little against forwarding,
+//! and own numbers much against mixing. Between two of our own clients, as in a mesh, nobody is who could write them anew.
 
 use super::outcome::counted;
 use super::series::Room;
@@ -10,9 +10,9 @@ use super::{Evidence, Hypothesis, Kind};
 use crate::metrics::Relation;
 
 /// How likely it is, as a logarithm, that a mixer numbers what it mixes as what came in; that a server that forwards
-/// numbers anew, one in twelve; and that a packet is not known that came directly.
+/// numbers anew, one in two; and that a packet is not known that came directly.
 const MIXER_KEEPS: f64 = -12.0;
-const SERVER_RENUMBERS: f64 = -2.5;
+const SERVER_RENUMBERS: f64 = -0.7;
 const DIRECT_UNKNOWN: f64 = -6.0;
 
 pub(super) fn look(room: &Room<'_>, tier: Relation) -> Option<Evidence> {

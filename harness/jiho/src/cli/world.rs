@@ -25,13 +25,29 @@ pub(super) struct WorldArgs {
     seed: Option<u32>,
     #[command(flatten)]
     relay: RelayArgs,
+    #[command(flatten)]
+    room: RoomArgs,
+}
+
+/// Whose room.
+#[derive(Debug, clap::Args)]
+pub(super) struct RoomArgs {
     /// In a room that somebody else wrote, with the file's [room.NAME] or its usual settings: mesh, videoroom, audiobridge,
     /// mumble, jamulus, jacktrip, whip or command.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["on", "relay"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "on")]
     room: Option<String>,
     /// With --room: who takes part there, where there is a choice.
     #[arg(long, value_enum, requires = "room")]
     client: Option<ClientArg>,
+}
+
+impl RoomArgs {
+    /// The experiment in that room, if one was given.
+    pub(super) fn served(&self, experiment: Experiment) -> Result<Experiment, UsageError> {
+        let Some(name) = &self.room else { return Ok(experiment) };
+        let there = experiment.in_room(name, self.client.map(Client::from));
+        there.map_err(|problem| UsageError::say(format!("--room: {problem}")))
+    }
 }
 
 /// Who takes part in a WebRTC room.
@@ -63,6 +79,15 @@ pub(super) enum On {
 }
 
 impl On {
+    /// A room of somebody else's is held where its mouths are.
+    pub(super) fn for_room(self, experiment: &Experiment) -> Self {
+        match experiment.room.as_ref().map(Room::mouths) {
+            Some(Mouths::Bus | Mouths::Jack(_)) => Self::Device,
+            Some(Mouths::Network) => Self::Loopback,
+            None => self,
+        }
+    }
+
     /// Brings this process to where the experiment is held, before anything else is done.
     pub(super) fn enter(self, experiment: &Experiment) -> anyhow::Result<()> {
         if self != Self::Device {
@@ -88,14 +113,7 @@ impl From<On> for World {
 impl WorldArgs {
     /// Where an experiment is held: in a room of somebody else's that is where its mouths are.
     pub(super) fn world(&self, experiment: &Experiment) -> World {
-        self.on(experiment).into()
-    }
-
-    fn on(&self, experiment: &Experiment) -> On {
-        match experiment.room.as_ref().map(Room::mouths) {
-            Some(Mouths::Bus | Mouths::Jack(_)) => On::Device,
-            Some(Mouths::Network) | None => self.on,
-        }
+        self.on.for_room(experiment).into()
     }
 
     /// The experiment in a file, as these arguments have it, and the file's text.
@@ -103,11 +121,8 @@ impl WorldArgs {
         let given = experiment::read(file)?;
         let mut experiment = Experiment::parse(&given, file).map_err(ExperimentError::from)?;
         experiment.run.seed = self.seed.unwrap_or(experiment.run.seed);
-        if let Some(name) = &self.room {
-            let there = experiment.in_room(name, self.client.map(Client::from));
-            experiment = there.map_err(|problem| UsageError::say(format!("--room: {problem}")))?;
-        }
-        self.on(&experiment).enter(&experiment)?;
+        let experiment = self.room.served(experiment)?;
+        self.on.for_room(&experiment).enter(&experiment)?;
         Ok((self.relay.served(experiment)?, given))
     }
 

@@ -10,7 +10,7 @@ use jiho_analysis::units::{Nanos, Rate};
 use super::refuse_to_replace;
 use crate::cli::bar::Bar;
 use crate::cli::run::Shown;
-use crate::cli::world::On;
+use crate::cli::world::{On, RoomArgs};
 use crate::cli::{Format, print};
 use crate::exit::{Exit, UsageError};
 use crate::experiment::{Experiment, duration_text, parse_duration};
@@ -34,6 +34,7 @@ use crate::survey::{Figures, Recommendation, recommend, room};
 #[command(after_help = "Examples:
   jiho signal survey mine.toml
   jiho signal survey mine.toml --on loopback --out surveyed
+  jiho signal survey mine.toml --room videoroom
   jiho signal survey --render sent.wav
   jiho signal survey sent.wav received.wav
 
@@ -58,6 +59,8 @@ pub(super) struct Args {
     /// For an experiment: in virtual time, or in real time over this machine's loopback.
     #[arg(long, value_enum, default_value_t = On::Sim)]
     on: On,
+    #[command(flatten)]
+    room: RoomArgs,
     /// For two WAV files: the channel of the second one to take, from 1 [default: where most is found]
     #[arg(long, value_name = "N")]
     channel: Option<usize>,
@@ -105,9 +108,10 @@ fn render(file: &Path, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
-    let experiment = Experiment::load(file)?;
-    args.on.enter(&experiment)?;
-    let world = World::from(args.on);
+    let experiment = args.room.served(Experiment::load(file)?)?;
+    let on = args.on.for_room(&experiment);
+    on.enter(&experiment)?;
+    let world = World::from(on);
     let out = args.out.clone().unwrap_or_else(|| run::usual_folder(&format!("{}-survey", experiment.name)));
     let progress = Shown::new();
     let families = room::survey(&experiment, world, &out, &progress)?;
