@@ -109,6 +109,8 @@ pub struct Gap {
 
 /// After a change's last step, its sound is there within this time.
 const SETTLES: Nanos = Nanos::from_secs(2);
+/// Whoever begins to speak may be kept back for longer: an echo canceller has to learn first who is echo and who is not.
+const BEGINS_BY: Nanos = Nanos::from_secs(8);
 /// A delay is watched for this long until it is held to have settled, …
 const WATCHED: Nanos = Nanos::from_secs(10);
 /// … which it has if it changes by no more.
@@ -279,7 +281,7 @@ impl Case<'_> {
 
     fn begins(&self, gap: &mut Gap, hearing: &Hearing<'_>, speaks_from: RunTime) {
         let commanded = self.change.commanded;
-        let until = self.until(hearing);
+        let until = (self.change.ended() + BEGINS_BY).min(self.next.unwrap_or(hearing.ends)).min(hearing.ends);
         let first = hearing.segments.iter().find(|s| hearing.time(s.from.at) > commanded);
         let Some(first) = first.filter(|first| hearing.time(first.from.at) < until) else {
             gap.kind = GapKind::Unheard;

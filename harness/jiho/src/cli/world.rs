@@ -34,7 +34,7 @@ pub(super) struct WorldArgs {
 pub(super) struct RoomArgs {
     /// In a room that somebody else wrote, with the file's [room.NAME] or its usual settings: mesh, videoroom, audiobridge,
     /// mumble, jamulus, jacktrip, whip or command.
-    #[arg(long, value_name = "NAME", conflicts_with = "on")]
+    #[arg(long, value_name = "NAME")]
     room: Option<String>,
     /// With --room: who takes part there, where there is a choice.
     #[arg(long, value_enum, requires = "room")]
@@ -83,8 +83,8 @@ impl On {
     pub(super) fn for_room(self, experiment: &Experiment) -> Self {
         match experiment.room.as_ref().map(Room::mouths) {
             Some(Mouths::Bus | Mouths::Jack(_)) => Self::Device,
-            Some(Mouths::Network) => Self::Loopback,
-            None => self,
+            // Probes of ours can have their mouths and ears on the bus, too.
+            Some(Mouths::Network) | None => self,
         }
     }
 

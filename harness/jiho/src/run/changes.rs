@@ -8,6 +8,7 @@ use jiho_analysis::metrics::{
     Gap, Hearing, PairDelays, PlayedFrame, Relation, RoleChange, Spoken, Stack, Taken, gaps, role_changes, stack,
 };
 use jiho_analysis::roles::Change;
+use jiho_analysis::signal::Pilot;
 use jiho_analysis::track::began;
 use jiho_analysis::units::{Nanos, Rate, RunTime};
 use jiho_proto::codec::FRAME_SAMPLES;
@@ -15,7 +16,7 @@ use jiho_proto::event::PlayoutAction;
 
 use super::folder::Folder;
 use super::measure::{PairHeard, RecorderHeard, SpeakerSent};
-use crate::report::events::EventRow;
+use crate::report::events::{EventRow, Kind};
 use crate::report::packets::{PacketRow, Tap};
 use crate::report::table::{Table, TableError};
 
@@ -38,6 +39,8 @@ const MIX: &str = "mix";
 pub(super) struct Stamps {
     taken: Vec<Taken>,
     spoken: BTreeMap<String, Spoken>,
+    /// Of mouths: from when on their sound was for the room, or was not.
+    opened: BTreeMap<String, Vec<(RunTime, bool)>>,
     /// By recorder and speaker.
     played: BTreeMap<(String, String), Vec<PlayedFrame>>,
 }
@@ -48,6 +51,14 @@ impl Stamps {
         let time = |ns| RunTime(ns) + shift;
         if folder.events().exists() {
             for row in Table::<EventRow>::read(&folder.events())? {
+                let opens = match row.event {
+                    Kind::MouthResumed | Kind::MouthOpened => Some(true),
+                    Kind::MouthPaused => Some(false),
+                    _ => None,
+                };
+                if let Some(opens) = opens {
+                    self.opened.entry(row.node.clone()).or_default().push((time(row.at_ns), opens));
+                }
                 let (Some(change), Some(step)) = (row.event.change(), row.step) else { continue };
                 let EventRow { node, subject, change: number, detail, .. } = row;
                 self.taken.push(Taken { at: time(row.at_ns), node, number, change, subject, step, detail });
@@ -81,7 +92,8 @@ impl Stamps {
     }
 
     /// Measures what the changes did to the pilots that were heard.
-    pub(super) fn measure(self, speakers: &[SpeakerSent], recorders: &[RecorderHeard]) -> Changes {
+    pub(super) fn measure(mut self, speakers: &[SpeakerSent], recorders: &[RecorderHeard]) -> Changes {
+        self.speak_by_devices(speakers);
         let mut changes = role_changes(&self.taken);
         changes.retain(|change| is_amid(change, speakers));
         let hearings: Vec<Hearing<'_>> = recorders
@@ -109,6 +121,30 @@ impl Stamps {
             .collect();
         let roles = roles(&changes, recorders);
         Changes { changes: changes.into_iter().zip(roles).collect(), gaps }
+    }
+
+    /// Whose client is not ours spoke while the mouth was open, in no packets of ours.
+    fn speak_by_devices(&mut self, speakers: &[SpeakerSent]) {
+        for SpeakerSent { name, emissions, .. } in speakers {
+            if self.spoken.contains_key(name) {
+                continue;
+            }
+            let Some(last) = emissions.last().map(|last| last.at + Pilot::MARK_EVERY) else { continue };
+            let mut spoken = Spoken::new();
+            let mut since = None;
+            for &(at, opens) in self.opened.get(name).into_iter().flatten() {
+                match (since, opens) {
+                    (None, true) => since = Some(at),
+                    (Some(from), false) => {
+                        spoken.push(from..at);
+                        since = None;
+                    }
+                    _ => {}
+                }
+            }
+            spoken.extend(since.map(|from| from..last.max(from)));
+            self.spoken.insert(name.clone(), spoken);
+        }
     }
 
     /// The frames that carry a gap's speaker: its own, and those of a mix, out of which or into which a change may lead.

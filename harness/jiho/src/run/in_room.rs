@@ -27,11 +27,11 @@ use super::folder::Folder;
 use super::interrupt::Interrupt;
 use super::keeper::Keeper;
 use super::loopback::behind;
-use super::on_bus::{BusClock, OnBus};
+use super::on_bus::{BusClock, OnBus, Seat as OnBusSeat};
 use super::unsignalled::Unsignalled;
 #[cfg(feature = "webrtc")]
 use crate::experiment::PlainRtp;
-use crate::experiment::{Experiment, Occasion, Room as Settings};
+use crate::experiment::{Experiment, Mouths, Occasion, Room as Settings};
 use crate::report::run_json::InRoom as Told;
 use crate::rooms::{self, Making, Party, Probe, Room, RoomError, Seat};
 
@@ -94,7 +94,7 @@ impl InRoom {
         keeper: &Keeper,
         clock: RunClock,
         interrupt: &Interrupt,
-        on_bus: Option<&OnBus>,
+        mut on_bus: Option<&mut OnBus>,
         progress: &dyn Fn(RunTime),
     ) -> anyhow::Result<Played> {
         let end = RunTime::START + experiment.run.total();
@@ -109,14 +109,19 @@ impl InRoom {
             reports: Vec::new(),
         };
         let agenda = agenda(experiment);
-        let bus_clock = on_bus.map(OnBus::clock);
+        // Whoever is at a place of ours on the bus tells of its mouth itself.
+        let mut seats: Vec<Option<OnBusSeat>> = (0..self.parties.len())
+            .map(|index| on_bus.as_deref_mut().and_then(|on_bus| on_bus.seat(index)))
+            .collect();
+        let on_bus = on_bus.as_deref();
+        let bus_clock = on_bus.filter(|_| self.settings.mouths() != Mouths::Network).map(OnBus::clock);
         let result = thread::scope(|scope| {
             let Self { room, parties, sockets, .. } = self;
-            let (stage, ended) = (&mut stage, &ended);
+            let (stage, seats, ended) = (&mut stage, &mut seats, &ended);
             let stop = || ended.load(Ordering::Relaxed);
             let thread = thread::Builder::new().name("room".to_owned());
             let thread = thread.spawn_scoped(scope, move || {
-                let mut scene = Scene { room: room.as_mut(), parties, sockets, stage, keeper };
+                let mut scene = Scene { room: room.as_mut(), parties, sockets, seats, stage, keeper };
                 let result = scene.play(&agenda, bus_clock.as_ref(), &stop);
                 ended.store(true, Ordering::Relaxed);
                 result
@@ -240,6 +245,8 @@ struct Scene<'a, 'e> {
     room: &'a mut dyn Room,
     parties: &'a [Party],
     sockets: &'a mut [Option<Socket>],
+    /// Places on the bus, of probes that speak and hear there.
+    seats: &'a mut [Option<OnBusSeat>],
     stage: &'a mut Stage<'e>,
     keeper: &'a Keeper,
 }
@@ -373,9 +380,14 @@ impl Scene<'_, '_> {
         let name = &self.parties[who].name;
         let lacks = || anyhow::anyhow!("{name} has come and gone, and cannot come again");
         let socket = self.sockets[who].take().ok_or_else(lacks)?;
-        let member = cast::members(experiment).into_iter().nth(who).ok_or_else(lacks)?;
+        let mut member = cast::members(experiment).into_iter().nth(who).ok_or_else(lacks)?;
         let (address, link) = (socket.local_addr(), member.link().clone());
-        let records = member.by_own_clock(self.keeper.records(who));
+        let mut records = member.by_own_clock(self.keeper.records(who));
+        if let Some(seat) = self.seats[who].take() {
+            let microphone;
+            (microphone, records) = seat.records(records);
+            member = member.through(microphone);
+        }
         let engine = engine(member, experiment, address, clock, probe)?;
         let luck = (u64::from(experiment.run.seed), who as u64 + 1);
         let engine = behind(link, engine, address, luck, &Arc::default(), None);

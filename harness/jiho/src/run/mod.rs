@@ -227,7 +227,8 @@ async fn run_until(
     };
     let members = cast::members(experiment);
     let mut participants: Vec<_> = members.iter().map(cast::Member::participant).collect();
-    let clients = if in_room.is_some() { Clients::Theirs } else { Clients::Ours };
+    let theirs_there = experiment.room.as_ref().is_some_and(|room| room.mouths() != Mouths::Network);
+    let clients = if theirs_there { Clients::Theirs } else { Clients::Ours };
     if bus.is_some() {
         let family = experiment.signal.family();
         participants = participants.into_iter().map(|who| on_bus::told(who, family, clients)).collect();
@@ -246,7 +247,7 @@ async fn run_until(
         World::Sim => tokio::task::block_in_place(|| simulate::play(experiment, &keeper, interrupt, &told))
             .map(|()| Played { interrupted: interrupt.wanted(), ..Played::default() }),
         World::Loopback | World::Device if let Some(in_room) = &mut in_room => {
-            tokio::task::block_in_place(|| in_room.play(experiment, &keeper, clock, interrupt, on_bus.as_ref(), &told))
+            tokio::task::block_in_place(|| in_room.play(experiment, &keeper, clock, interrupt, on_bus.as_mut(), &told))
         }
         World::Loopback | World::Device => {
             loopback::play(experiment, &keeper, clock, interrupt, theirs.as_mut(), on_bus.as_mut(), &told).await

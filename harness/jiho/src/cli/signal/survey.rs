@@ -56,9 +56,10 @@ pub(super) struct Args {
     /// With --render: replace a file that exists.
     #[arg(long, requires = "render")]
     force: bool,
-    /// For an experiment: in virtual time, or in real time over this machine's loopback.
-    #[arg(long, value_enum, default_value_t = On::Sim)]
-    on: On,
+    /// For an experiment: in virtual time, or in real time over this machine's loopback [default: sim; in a room of somebody
+    /// else's: loopback]
+    #[arg(long, value_enum)]
+    on: Option<On>,
     #[command(flatten)]
     room: RoomArgs,
     /// For two WAV files: the channel of the second one to take, from 1 [default: where most is found]
@@ -109,7 +110,8 @@ fn render(file: &Path, args: &Args) -> anyhow::Result<Exit> {
 
 fn through_room(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let experiment = args.room.served(Experiment::load(file)?)?;
-    let on = args.on.for_room(&experiment);
+    let usual = if experiment.room.is_some() { On::Loopback } else { On::Sim };
+    let on = args.on.unwrap_or(usual).for_room(&experiment);
     on.enter(&experiment)?;
     let world = World::from(on);
     let out = args.out.clone().unwrap_or_else(|| run::usual_folder(&format!("{}-survey", experiment.name)));

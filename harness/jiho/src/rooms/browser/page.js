@@ -90,15 +90,19 @@ const jiho = (() => {
       });
     },
 
+    // Whoever sends no more gives the microphone back.
     close(name) {
       connections.get(name)?.close();
       connections.delete(name);
+      const sends = (pc) => pc.getSenders().some((sender) => sender.track);
+      if (microphone && ![...connections.values()].some(sends)) {
+        microphone.stop();
+        microphone = null;
+      }
     },
 
     closeAll() {
       for (const name of [...connections.keys()]) this.close(name);
-      microphone?.stop();
-      microphone = null;
     },
 
     mute(wanted) {
