@@ -21,12 +21,15 @@ mod error;
 mod greeting;
 mod messages;
 mod roster;
+mod talkers;
 mod task;
 mod tls;
 
 pub use error::{Denial, MumbleError, Refusal};
 pub use roster::{Roster, User};
 
+use crate::control::ControlLink;
+use crate::udp::Waker;
 use messages::{Outgoing, UserState};
 
 /// Messages that may wait to be sent before whoever says more is held up.
@@ -43,6 +46,8 @@ pub struct Connection {
     pub keys: Keys,
     /// Where voice goes to and comes from.
     pub server: SocketAddr,
+    /// What the server calls itself, such as `1.3.4`; empty if it does not say.
+    pub server_version: String,
     /// How many bits per second a client may send, with all headers; of what is more, the server drops packets.
     pub max_bandwidth_bps: Option<u32>,
     /// To be given to the engine, with the keys.
@@ -81,6 +86,7 @@ pub async fn connect(
         session: greeted.session,
         keys: greeted.keys,
         server: greeted.address,
+        server_version: greeted.server_version,
         max_bandwidth_bps: greeted.max_bandwidth_bps,
         line,
         patience,
@@ -99,6 +105,12 @@ impl Connection {
     /// The names of all who are there, ourselves included, by session.
     pub fn names(&self) -> BTreeMap<u32, String> {
         self.roster.borrow().users.iter().map(|(session, user)| (*session, user.name.clone())).collect()
+    }
+
+    /// For the engine's driver: tells the engine of all talkers but ourselves, as a relay would, and when the connection
+    /// has ended. So the engine has to be stopped before the connection is closed.
+    pub fn control(&self, waker: Waker) -> ControlLink {
+        talkers::link(self.session, self.roster.clone(), waker)
     }
 
     /// How many voice packets came through this connection rather than by UDP. They are dropped: their delay would be

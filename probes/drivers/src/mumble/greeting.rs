@@ -17,6 +17,7 @@ pub(super) struct Greeted {
     pub(super) stream: TlsStream<TcpStream>,
     pub(super) address: SocketAddr,
     pub(super) session: u32,
+    pub(super) server_version: String,
     pub(super) max_bandwidth_bps: Option<u32>,
     pub(super) keys: Keys,
     pub(super) roster: Roster,
@@ -39,7 +40,7 @@ pub(super) async fn greet(server: &str, name: &str, password: Option<&str>) -> R
         message.write(&mut stream).await.map_err(unreachable)?;
     }
 
-    let (mut roster, mut body, mut keys) = (Roster::default(), Vec::new(), None);
+    let (mut roster, mut body, mut keys, mut server_version) = (Roster::default(), Vec::new(), None, String::new());
     loop {
         let message = Incoming::read(&mut stream, &mut body).await?;
         roster.note(&message);
@@ -48,6 +49,7 @@ pub(super) async fn greet(server: &str, name: &str, password: Option<&str>) -> R
                 let (server, name) = (server.to_owned(), name.to_owned());
                 return Err(MumbleError::Refused { server, name, refusal: reject.into() });
             }
+            Incoming::Version(version) => server_version = version.words(),
             Incoming::CryptSetup(setup) => keys = Some(keys_of(setup)?),
             Incoming::ServerSync(sync) => {
                 let missing = |what: &str| MumbleError::Malformed { what: format!("a greeting without {what}") };
@@ -55,6 +57,7 @@ pub(super) async fn greet(server: &str, name: &str, password: Option<&str>) -> R
                     stream,
                     address,
                     session: sync.session.ok_or_else(|| missing("our session"))?,
+                    server_version,
                     max_bandwidth_bps: sync.max_bandwidth,
                     keys: keys.ok_or_else(|| missing("keys"))?,
                     roster,

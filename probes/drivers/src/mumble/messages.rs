@@ -128,6 +128,7 @@ pub(super) struct CodecVersion {
 /// What comes from the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Incoming {
+    Version(Version),
     /// A voice packet that came this way.
     Tunnelled,
     Reject(Reject),
@@ -139,8 +140,18 @@ pub(super) enum Incoming {
     PermissionDenied(PermissionDenied),
     CryptSetup(CryptSetup),
     CodecVersion(CodecVersion),
-    /// The server's version, an answer to a ping, and whatever means nothing to us.
+    /// An answer to a ping, and whatever means nothing to us.
     Other,
+}
+
+impl Version {
+    /// The three numbers, or, from a server that counts otherwise, its own words.
+    pub(super) fn words(&self) -> String {
+        match (self.version, &self.release) {
+            (Some(version), _) => format!("{}.{}.{}", version >> 16, version >> 8 & 0xff, version & 0xff),
+            (None, release) => release.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// What goes to the server.
@@ -203,6 +214,7 @@ impl Incoming {
 
     fn decode(kind: u16, body: &[u8]) -> Result<Self, prost::DecodeError> {
         Ok(match kind {
+            0 => Self::Version(Message::decode(body)?),
             1 => Self::Tunnelled,
             4 => Self::Reject(Message::decode(body)?),
             5 => Self::ServerSync(Message::decode(body)?),

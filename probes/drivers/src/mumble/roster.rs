@@ -45,8 +45,10 @@ impl Roster {
                 removed.session.and_then(|session| self.users.remove(&session));
             }
             Incoming::ChannelState(state) => {
-                let channel = self.channels.entry(state.channel_id.unwrap_or_default()).or_default();
-                channel.clone_from(state.name.as_ref().unwrap_or(&channel.clone()));
+                let name = self.channels.entry(state.channel_id.unwrap_or_default()).or_default();
+                if let Some(said) = &state.name {
+                    name.clone_from(said);
+                }
             }
             Incoming::ChannelRemove(removed) => {
                 removed.channel_id.and_then(|channel| self.channels.remove(&channel));
@@ -56,7 +58,11 @@ impl Roster {
                 self.denials += 1;
                 self.last_denial = Some(denied.clone().into());
             }
-            Incoming::Reject(_) | Incoming::ServerSync(_) | Incoming::CryptSetup(_) | Incoming::Other => return false,
+            Incoming::Version(_)
+            | Incoming::Reject(_)
+            | Incoming::ServerSync(_)
+            | Incoming::CryptSetup(_)
+            | Incoming::Other => return false,
         }
         true
     }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::units::{MediaTime, Nanos, RunTime, SampleClock};
 use jiho_drivers::clock::RunClock;
-use jiho_drivers::control::ControlLink;
 use jiho_drivers::media::MediaThread;
 use jiho_drivers::mumble::{Connection, connect};
 use jiho_drivers::udp::Socket;
@@ -101,8 +100,8 @@ fn start(connection: &Connection, keys: &Keys, mouth: Option<Box<dyn Mouth>>, re
     let joined = Joined { media: connection.server, payload_type: codec.payload_type(), sdp: String::new() };
     let endpoint = LetIn { endpoint: Endpoint::new(config).unwrap(), joined };
     let engine = Mumble::new(endpoint, keys, connection.server, codec.payload_type()).on_line(connection.line.clone());
-    let clock = RunClock::start();
-    MediaThread::spawn("client", Box::new(engine), socket, clock, ControlLink::none(), Box::new(records)).unwrap()
+    let (clock, control) = (RunClock::start(), connection.control(socket.waker()));
+    MediaThread::spawn("client", Box::new(engine), socket, clock, control, Box::new(records)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,6 +139,8 @@ async fn an_endpoint_hears_another_through_the_server() {
         .map(|n| (ana.session, ((first + 2 * n) / 2) as u16, (first + 2 * n).wrapping_mul(480)))
         .collect();
     assert_eq!(played, expected);
+    let talkers: Vec<&Event> = events.iter().filter(|event| matches!(event, Event::Talker { .. })).collect();
+    assert_eq!(talkers, [&Event::Talker { name: "ana".to_owned(), ssrc: ana.session }], "and not himself");
     let power = ear.iter().map(|sample| sample * sample).sum::<f32>() / ear.len() as f32;
     assert!(power > 0.01, "the ear played next to nothing: power {power}");
 
@@ -147,6 +148,23 @@ async fn an_endpoint_hears_another_through_the_server() {
     assert_eq!((ours.sent, ours.unsendable, ben.tunnelled()), (sent as u64, 0, 0));
     assert_eq!((theirs.undecrypted, theirs.malformed, theirs.received.lost), (0, 0, 0));
     assert!(ours.pings_answered >= 1 && theirs.pings_answered >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_is_told_when_the_server_is_gone() {
+    let Some(server) = Server::start() else { return };
+    let ana = connect(&server.address, "ana", Some(PASSWORD), PATIENCE).await.unwrap();
+    let kept = Kept::default();
+    let client = start(&ana, &ana.keys, None, kept.clone());
+    drop(server);
+    let until = Instant::now() + PATIENCE;
+    while !client.is_finished() && Instant::now() < until {
+        sleep(Duration::from_millis(50)).await;
+    }
+    client.stop();
+    assert!(client.join().outcome.is_ok());
+    let gone = |event: &Event| matches!(event, Event::Failed { reason } if reason.contains("relay is gone: "));
+    assert!(kept.0.lock().unwrap().1.iter().any(gone));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,6 +27,7 @@ fn tone() -> Vec<Vec<u8>> {
 async fn a_second_of_voice_arrives_whole_in_order_and_from_its_speaker() {
     let Some(server) = Server::start() else { return };
     let (mut ana, mut ben) = (server.client("ana").await, server.client("ben").await);
+    assert!(ana.connection.server_version.starts_with("1."), "{}", ana.connection.server_version);
     let names = ben.connection.names();
     assert_eq!(names.get(&ana.connection.session).map(String::as_str), Some("ana"));
     assert_eq!(names.get(&ben.connection.session).map(String::as_str), Some("ben"));

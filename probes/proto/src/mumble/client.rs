@@ -30,6 +30,8 @@ const PING_PERIOD: Nanos = Nanos::from_secs(5);
 ///   sequence number in samples, the RTP sequence number that in packets as long as this one. Where a speaker's count
 ///   begins anew after a pause, as it does with Mumble's own clients, it goes on here. The marker is on a stream's first
 ///   packet and on the first after a terminator.
+///   What is sealed end to end goes through as it is, but where what is sealed passes for packets of other lengths, their
+///   RTP sequence numbers are wrong.
 /// - A ping at the start and every 5 s shows the server where our datagrams come from; until one has, what we are to
 ///   hear goes through the control connection ("Voice data", section "UDP connectivity checks").
 #[derive(Debug)]
