@@ -35,14 +35,14 @@ pub(crate) enum ControlInput {
 
 /// The connections' end of a [`ControlLink`].
 #[derive(Debug)]
-struct Wires {
-    inputs: Inputs,
-    outputs: mpsc::UnboundedReceiver<(PeerId, Message)>,
+pub(crate) struct Wires {
+    pub(crate) inputs: Inputs,
+    pub(crate) outputs: mpsc::UnboundedReceiver<(PeerId, Message)>,
 }
 
 /// Hands input to the engine's thread and wakes it.
 #[derive(Clone, Debug)]
-struct Inputs {
+pub(crate) struct Inputs {
     sender: mpsc::Sender<ControlInput>,
     waker: Waker,
 }
@@ -53,7 +53,7 @@ impl ControlLink {
         Self { inputs: mpsc::channel(1).1, outputs: mpsc::unbounded_channel().0 }
     }
 
-    fn new(waker: Waker) -> (Self, Wires) {
+    pub(crate) fn new(waker: Waker) -> (Self, Wires) {
         let (input_sender, inputs) = mpsc::channel(INPUT_QUEUE);
         let (outputs, output_receiver) = mpsc::unbounded_channel();
         let wires = Wires { inputs: Inputs { sender: input_sender, waker }, outputs: output_receiver };
@@ -71,7 +71,7 @@ impl ControlLink {
 }
 
 impl Inputs {
-    async fn give(&self, input: ControlInput) {
+    pub(crate) async fn give(&self, input: ControlInput) {
         // An engine that has finished takes no more input.
         let _ = self.sender.send(input).await;
         self.waker.wake();

@@ -9,6 +9,8 @@ pub mod device;
 pub mod ear_file;
 mod lateness;
 pub mod media;
+#[cfg(feature = "mumble")]
+pub mod mumble;
 pub mod sidecar;
 pub mod udp;
 pub mod wav;

@@ -13,6 +13,8 @@ pub mod handshake;
 pub mod link;
 pub mod listener;
 pub mod moderator;
+#[cfg(feature = "mumble")]
+pub mod mumble;
 mod outbox;
 pub mod playout;
 pub mod records;

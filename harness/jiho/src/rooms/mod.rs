@@ -6,6 +6,8 @@ mod browser;
 mod command;
 mod janus;
 mod mesh;
+#[cfg(feature = "mumble")]
+mod mumble;
 #[cfg(feature = "webrtc")]
 mod probe;
 mod socket;
@@ -16,6 +18,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
 
 use crate::bus::Devices;
 use crate::exit::UsageError;
@@ -64,6 +68,9 @@ pub(crate) enum Probe {
     /// WebRTC.
     #[cfg(feature = "webrtc")]
     Webrtc(jiho_drivers::webrtc::Connections),
+    /// Mumble.
+    #[cfg(feature = "mumble")]
+    Mumble(std::sync::Arc<jiho_drivers::mumble::Connection>),
 }
 
 /// Told of each step of a change as it is taken.
@@ -156,6 +163,8 @@ pub(crate) struct Making {
     pub(crate) folder: PathBuf,
     /// Whom it all ends with.
     pub(crate) interrupt: Interrupt,
+    /// For connections that live on the runtime.
+    pub(crate) runtime: Handle,
 }
 
 impl Making {

@@ -29,7 +29,7 @@ use super::keeper::Keeper;
 use super::loopback::behind;
 use super::on_bus::{BusClock, OnBus, Seat as OnBusSeat};
 use super::unsignalled::Unsignalled;
-#[cfg(feature = "webrtc")]
+#[cfg(any(feature = "webrtc", feature = "mumble"))]
 use crate::experiment::PlainRtp;
 use crate::experiment::{Experiment, Mouths, Occasion, Room as Settings};
 use crate::report::run_json::InRoom as Told;
@@ -69,7 +69,8 @@ impl InRoom {
         folder: &Folder,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Self> {
-        let making = Making { folder: folder.path().to_owned(), interrupt: interrupt.clone() };
+        let (folder_path, interrupt) = (folder.path().to_owned(), interrupt.clone());
+        let making = Making { folder: folder_path, interrupt, runtime: tokio::runtime::Handle::current() };
         let mut room = rooms::make(settings, making)?;
         let own = SocketAddr::new(room.own_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), 0);
         let (mut parties, mut sockets) = (Vec::new(), Vec::new());
@@ -388,13 +389,26 @@ impl Scene<'_, '_> {
             (microphone, records) = seat.records(records);
             member = member.through(microphone);
         }
+        let control = control(&probe, &socket);
         let engine = engine(member, experiment, address, clock, probe)?;
         let luck = (u64::from(experiment.run.seed), who as u64 + 1);
         let engine = behind(link, engine, address, luck, &Arc::default(), None);
-        let thread = MediaThread::spawn(name, engine, socket, clock, ControlLink::none(), records)
+        let thread = MediaThread::spawn(name, engine, socket, clock, control, records)
             .with_context(|| format!("cannot start {name}'s thread"))?;
         self.stage.probes.insert(who, thread);
         Ok(())
+    }
+}
+
+/// What a probe is told besides packets.
+fn control(probe: &Probe, socket: &Socket) -> ControlLink {
+    match probe {
+        #[cfg(feature = "mumble")]
+        Probe::Mumble(connection) => connection.control(socket.waker()),
+        _ => {
+            let _ = socket;
+            ControlLink::none()
+        }
     }
 }
 
@@ -413,6 +427,14 @@ fn engine(
         Probe::KnockingRtp(rtp) => {
             let endpoint = Unsignalled::new(endpoint, &rtp, codec.payload_type());
             Box::new(endpoint.knocking(rtp.send_to, codec.payload_type()))
+        }
+        #[cfg(feature = "mumble")]
+        Probe::Mumble(connection) => {
+            let rtp = PlainRtp { send_to: connection.server, hear_from: Vec::new() };
+            let endpoint = Unsignalled::new(endpoint, &rtp, codec.payload_type());
+            let mumble =
+                jiho_proto::mumble::Mumble::new(endpoint, &connection.keys, connection.server, codec.payload_type());
+            Box::new(mumble.on_line(connection.line.clone()))
         }
         // To the endpoint its connections are one room at its own address.
         #[cfg(feature = "webrtc")]
