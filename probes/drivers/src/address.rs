@@ -1,8 +1,8 @@
-//! Why a local address could not be taken.
+//! This host's addresses: which one others reach it by, and why one could not be taken.
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// What is bound to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,16 @@ pub struct BindError {
     pub address: SocketAddr,
     /// What the system said. The message says it in full: it is no source, which would be said once more.
     pub reason: io::Error,
+}
+
+/// An address of this host by which its own programs reach each other though they ignore loopback, as WebRTC servers do; what
+/// is sent there stays on the host. `None`: it has none.
+pub fn network_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    // Nothing is sent: the system only says which of its addresses it would be sent from (documentation's own network, RFC
+    // 5737).
+    socket.connect(("203.0.113.1", 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 fn mend(error: &io::Error) -> String {

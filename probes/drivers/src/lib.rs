@@ -16,3 +16,5 @@ pub mod udp;
 pub mod wav;
 #[cfg(feature = "webrtc")]
 pub mod webrtc;
+#[cfg(feature = "webrtc")]
+pub mod whip;

@@ -4,9 +4,11 @@
 //! [`WebRtc`], an [`Engine`] round the endpoint's, on the endpoint's own socket. So packets keep their kernel's stamps, and
 //! what is measured is what it is without WebRTC.
 
+pub(crate) mod transport;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiho_analysis::units::RunTime;
@@ -14,10 +16,10 @@ use jiho_proto::engine::{Engine, Input, Output};
 use jiho_proto::wire::rtp;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{DatagramRecv, Protocol, Receive};
-use str0m::rtp::{RtpWrite, SeqNo, Ssrc};
-use str0m::{Candidate, Event, Input as RtcInput, Output as RtcOutput, Rtc};
+use str0m::rtp::Ssrc;
+use str0m::{Event, Input as RtcInput, Rtc};
 
+use self::transport::{Leaving, Transport, plain, prepare, unwrapped};
 use crate::clock::RunClock;
 
 /// Why a connection is not made.
@@ -48,24 +50,20 @@ pub struct Connections {
 
 #[derive(Debug)]
 struct Connection {
-    rtc: Rtc,
+    transport: Transport,
     pending: Option<SdpPendingOffer>,
     /// Whether the endpoint's own sound goes out by it,
     sends: bool,
     /// and as which of its media.
     mid: Option<Mid>,
-    connected: bool,
     /// Packets' numbers without their wrapping.
     sequence: Option<u64>,
-    failure: Option<String>,
-    wake: Instant,
 }
 
 impl Connections {
     /// Of an endpoint whose socket has this address, on which the others reach it.
     pub fn new(address: SocketAddr) -> Self {
-        static CRYPTO: Once = Once::new();
-        CRYPTO.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
+        prepare();
         let ssrc = Rtc::new(Instant::now()).direct_api().new_ssrc();
         Self { address, ssrc, all: Arc::default() }
     }
@@ -81,7 +79,7 @@ impl Connections {
             return Err(WebRtcError::Again(name.to_owned()));
         }
         let mut connection = self.connection(sends)?;
-        let mut api = connection.rtc.sdp_api();
+        let mut api = connection.transport.rtc.sdp_api();
         let directions = (sends.then_some(match hears {
             0 => Direction::SendOnly,
             _ => Direction::SendRecv,
@@ -107,7 +105,7 @@ impl Connections {
         let unknown = || WebRtcError::Unknown(name.to_owned());
         let connection = all.get_mut(name).ok_or_else(unknown)?;
         let pending = connection.pending.take().ok_or_else(unknown)?;
-        connection.rtc.sdp_api().accept_answer(pending, answer).map_err(refused)
+        connection.transport.rtc.sdp_api().accept_answer(pending, answer).map_err(refused)
     }
 
     /// Makes a connection from an offer, and gives the answer.
@@ -121,7 +119,7 @@ impl Connections {
             return Err(WebRtcError::Again(name.to_owned()));
         }
         let mut connection = self.connection(sends)?;
-        let answer = connection.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
+        let answer = connection.transport.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
         all.insert(name.to_owned(), connection);
         Ok(with_ssrc(&answer.to_sdp_string(), self.ssrc))
     }
@@ -133,41 +131,27 @@ impl Connections {
     pub fn is_connected(&self, name: &str) -> Result<bool, WebRtcError> {
         let all = self.all();
         let connection = all.get(name).ok_or_else(|| WebRtcError::Unknown(name.to_owned()))?;
-        match &connection.failure {
+        match &connection.transport.failure {
             Some(failure) => Err(WebRtcError::Refused(failure.clone())),
-            None => Ok(connection.connected),
+            None => Ok(connection.transport.connected),
         }
     }
 
     /// Closes a connection, if it is there.
     pub fn close(&self, name: &str) {
         if let Some(mut connection) = self.all().remove(name) {
-            connection.rtc.disconnect();
+            connection.transport.rtc.disconnect();
         }
     }
 
     /// Closes all of them.
     pub fn close_all(&self) {
-        self.all().values_mut().for_each(|connection| connection.rtc.disconnect());
+        self.all().values_mut().for_each(|connection| connection.transport.rtc.disconnect());
         self.all().clear();
     }
 
     fn connection(&self, sends: bool) -> Result<Connection, WebRtcError> {
-        let now = Instant::now();
-        let mut rtc = Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(true, false).build(now);
-        let candidate =
-            Candidate::host(self.address, "udp").map_err(|error| WebRtcError::Refused(error.to_string()))?;
-        rtc.add_local_candidate(candidate);
-        Ok(Connection {
-            rtc,
-            pending: None,
-            sends,
-            mid: None,
-            connected: false,
-            sequence: None,
-            failure: None,
-            wake: now,
-        })
+        Ok(Connection { transport: Transport::new(self.address)?, pending: None, sends, mid: None, sequence: None })
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Connection>> {
@@ -198,7 +182,7 @@ pub struct WebRtc<E> {
     clock: RunClock,
     payload_type: u8,
     /// To be sent.
-    leaving: VecDeque<(SocketAddr, Vec<u8>)>,
+    leaving: Leaving,
     /// To be given to the endpoint, with the stamps of the datagrams that they came in.
     arrived: VecDeque<(RunTime, Vec<u8>)>,
     wake: Option<RunTime>,
@@ -230,24 +214,23 @@ impl<E: Engine> WebRtc<E> {
         let mut all = self.connections.all();
         let mut wake: Option<Instant> = None;
         for connection in all.values_mut() {
-            connection.handle(RtcInput::Timeout(now));
+            connection.transport.handle(RtcInput::Timeout(now));
             connection.poll(self.payload_type, received, &mut self.leaving, &mut self.arrived);
-            wake = Some(wake.map_or(connection.wake, |wake| wake.min(connection.wake)));
+            let due = connection.transport.wake;
+            wake = Some(wake.map_or(due, |wake| wake.min(due)));
         }
         drop(all);
         self.wake = wake.map(|wake| self.clock.at(wake).max(self.now));
     }
 
     fn receive(&mut self, from: SocketAddr, received: RunTime, data: &[u8]) {
-        // What is neither STUN nor DTLS nor RTP is nobody's.
-        let Ok(contents) = DatagramRecv::try_from(data) else { return };
         let now = self.clock.instant(self.now);
-        let destination = self.connections.address;
-        let receive = Receive { proto: Protocol::Udp, source: from, destination, contents };
-        let input = RtcInput::Receive(now, receive);
+        let to = self.connections.address;
         let mut all = self.connections.all();
-        if let Some(connection) = all.values_mut().find(|connection| connection.rtc.accepts(&input)) {
-            connection.handle(input);
+        if let Some(connection) = all
+            .values_mut()
+            .find_map(|connection| connection.transport.receive(now, from, to, data).then_some(connection))
+        {
             connection.poll(self.payload_type, received, &mut self.leaving, &mut self.arrived);
         }
     }
@@ -268,88 +251,35 @@ impl<E: Engine> WebRtc<E> {
         let Ok(packet) = rtp::Packet::new_checked(data) else { return };
         let now = self.clock.instant(self.now);
         let mut all = self.connections.all();
-        for connection in all.values_mut().filter(|connection| connection.sends && connection.connected) {
+        for connection in all.values_mut().filter(|connection| connection.sends && connection.transport.connected) {
             connection.write(&packet, self.connections.ssrc, now);
-            connection.handle(RtcInput::Timeout(now));
+            connection.transport.handle(RtcInput::Timeout(now));
             connection.poll(self.payload_type, self.now, &mut self.leaving, &mut self.arrived);
         }
     }
 }
 
 impl Connection {
-    fn handle(&mut self, input: RtcInput<'_>) {
-        if let Err(error) = self.rtc.handle_input(input) {
-            self.failure.get_or_insert(error.to_string());
-        }
-    }
-
     fn poll(
         &mut self,
         payload_type: u8,
         received: RunTime,
-        leaving: &mut VecDeque<(SocketAddr, Vec<u8>)>,
+        leaving: &mut Leaving,
         arrived: &mut VecDeque<(RunTime, Vec<u8>)>,
     ) {
-        loop {
-            match self.rtc.poll_output() {
-                Ok(RtcOutput::Timeout(wake)) => {
-                    self.wake = wake;
-                    return;
-                }
-                Ok(RtcOutput::Transmit(datagram)) => {
-                    leaving.push_back((datagram.destination, datagram.contents.to_vec()));
-                }
-                Ok(RtcOutput::Event(event)) => self.note(event, payload_type, received, arrived),
-                Err(error) => {
-                    self.failure.get_or_insert(error.to_string());
-                    return;
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, event: Event, payload_type: u8, received: RunTime, arrived: &mut VecDeque<(RunTime, Vec<u8>)>) {
-        match event {
-            Event::Connected => self.connected = true,
-            Event::MediaAdded(added) if self.sends && self.mid.is_none() => self.mid = Some(added.mid),
-            // Empty ones probe the way.
-            Event::RtpPacket(packet) if !packet.payload.is_empty() => {
-                let header = &packet.header;
-                let repr = rtp::Repr {
-                    payload_type,
-                    marker: header.marker,
-                    sequence: header.sequence_number,
-                    timestamp: header.timestamp,
-                    ssrc: *header.ssrc,
-                    payload: &packet.payload,
-                };
-                let mut data = Vec::new();
-                repr.emit(&mut data);
-                arrived.push_back((received, data));
-            }
+        let Self { transport, sends, mid, .. } = self;
+        transport.poll(leaving, |event| match event {
+            Event::MediaAdded(added) if *sends && mid.is_none() => *mid = Some(added.mid),
+            Event::RtpPacket(packet) => arrived.extend(plain(&packet, payload_type).map(|data| (received, data))),
             _ => {}
-        }
+        });
     }
 
     fn write(&mut self, packet: &rtp::Packet<'_>, ssrc: Ssrc, now: Instant) {
         let Some(mid) = self.mid else { return };
-        let Some(payload_type) = self.rtc.media(mid).and_then(|media| media.remote_pts().first().copied()) else {
-            return;
-        };
-        let low = u64::from(packet.sequence());
-        // The one with these low bits that is nearest to the last.
-        let sequence = self.sequence.map_or(low, |last| {
-            let step = packet.sequence().wrapping_sub(last as u16) as i16;
-            last.saturating_add_signed(i64::from(step))
-        });
-        self.sequence = Some(sequence);
-        let mut api = self.rtc.direct_api();
-        // As the SDP says; nothing comes of it once it is so.
-        let _ = api.reset_stream_tx(mid, None, ssrc, None);
-        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
-        let number = SeqNo::from(sequence);
-        let write = RtpWrite::new(payload_type, number, packet.timestamp(), now, packet.payload());
-        stream.write_rtp(write.marker(packet.marker()));
+        let number = unwrapped(self.sequence, packet.sequence());
+        self.sequence = Some(number);
+        self.transport.write(mid, packet, ssrc, number, packet.timestamp(), now);
     }
 }
 

@@ -6,14 +6,20 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiho_analysis::units::Nanos;
 use jiho_drivers::udp::Traffic;
+#[cfg(feature = "webrtc")]
+use jiho_proto::codec::CodecConfig;
 use jiho_proto::handshake::{self, Promotion};
 use jiho_relay::RelayStats;
+#[cfg(feature = "webrtc")]
+use jiho_relay::Serving;
 
 use super::harm::HarmArgs;
 use super::print;
 use super::room::{CodecArgs, TokenArgs};
 use super::serving::ServingArgs;
 use crate::exit::Exit;
+#[cfg(feature = "webrtc")]
+use crate::exit::UsageError;
 use crate::experiment::parse_duration;
 use crate::live::relay::{self, Settings};
 
@@ -67,6 +73,35 @@ pub(super) struct Args {
     relay_csv: Option<PathBuf>,
     #[command(flatten)]
     harm: HarmArgs,
+    #[cfg(feature = "webrtc")]
+    #[command(flatten)]
+    whip: WhipArgs,
+}
+
+/// The door for WebRTC.
+#[cfg(feature = "webrtc")]
+#[derive(Debug, clap::Args)]
+struct WhipArgs {
+    /// Let people in by WHIP, and let them hear by WHEP: where to take HTTP. The bearer token is the room's.
+    #[arg(long, value_name = "HOST:PORT")]
+    whip: Option<String>,
+    /// The address of this host by which their media goes, by UDP [default: that of --whip, or this host's on the network]
+    #[arg(long, value_name = "IP", requires = "whip")]
+    whip_address: Option<std::net::IpAddr>,
+}
+
+#[cfg(feature = "webrtc")]
+impl WhipArgs {
+    fn door(self, codec: CodecConfig, serving: [Serving; 2]) -> Result<Option<relay::Door>, UsageError> {
+        let Some(listen) = self.whip else { return Ok(None) };
+        if serving.contains(&Serving::Mesh) {
+            return Err(UsageError::say("a mesh has no door for WebRTC: its speakers' packets do not pass the relay"));
+        }
+        if !matches!(codec, CodecConfig::Opus(_)) {
+            return Err(UsageError::say("WebRTC has Opus: leave out --codec, or --whip"));
+        }
+        Ok(Some(relay::Door { listen, media: self.whip_address }))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -102,6 +137,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let (stage, audience) = serving.stage_and_audience(uplink.is_some())?;
     let promotion = Promotion { device_restart, ..promotion.promotion() };
     let (token, codec) = (token.token, codec.config());
+    #[cfg(feature = "webrtc")]
+    let door = args.whip.door(codec, [stage, audience])?;
     let settings = Settings {
         control,
         media,
@@ -115,6 +152,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         relay_csv,
         harm,
         harm_said,
+        #[cfg(feature = "webrtc")]
+        door,
     };
     let (stats, report) = relay::serve(settings)?;
     print(&text(&stats, &report.traffic))?;

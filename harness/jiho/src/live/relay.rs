@@ -55,6 +55,19 @@ pub struct Settings {
     pub harm: Link,
     /// … in words, for whoever starts it.
     pub harm_said: Option<String>,
+    /// The door for WebRTC, if it has one.
+    #[cfg(feature = "webrtc")]
+    pub door: Option<Door>,
+}
+
+/// Where people come in by WHIP.
+#[cfg(feature = "webrtc")]
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Where it takes HTTP, as `host:port`.
+    pub listen: String,
+    /// By which address their media goes, if it was said.
+    pub media: Option<std::net::IpAddr>,
 }
 
 /// Runs a relay until Ctrl-C, and gives what became of all datagrams. Who comes and goes is said on standard error.
@@ -71,6 +84,8 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let media = socket.local_addr();
     let Settings { control, token, token_lifetime, codec, stage, audience, promotion, uplink, .. } = settings;
     let Settings { relay_csv, harm, harm_said, .. } = settings;
+    #[cfg(feature = "webrtc")]
+    let (door, secret) = (settings.door, token.clone());
     let (server, link) = match &uplink {
         Some(uplink) => control::serve_edge(control, uplink, CONNECT_TIMEOUT, socket.waker()).await?,
         None => control::serve(control, socket.waker()).await?,
@@ -94,11 +109,24 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
     let thread = MediaThread::spawn("relay", engine, socket, clock, link, Box::new(records))
         .context("cannot start the relay's thread")?;
     let harmed = harm_said.map(|harm| format!(", harmed on purpose: it {harm}")).unwrap_or_default();
-    say(&format!("relay ready: control {}, media {media}{harmed}", server.local_addr()));
+    #[cfg(feature = "webrtc")]
+    let door = match door {
+        Some(door) => Some(open(door, server.local_addr(), secret, [stage, audience]).await?),
+        None => None,
+    };
+    #[cfg(feature = "webrtc")]
+    let by_http = door.as_ref().map(|door| format!(", WHIP http://{}", door.local_addr())).unwrap_or_default();
+    #[cfg(not(feature = "webrtc"))]
+    let by_http = "";
+    say(&format!("relay ready: control {}, media {media}{by_http}{harmed}", server.local_addr()));
     while !interrupt.wanted() && !thread.is_finished() {
         if let Ok(Some(event)) = timeout(TICK, news.recv()).await {
             tell(&event);
         }
+    }
+    #[cfg(feature = "webrtc")]
+    if let Some(door) = door {
+        door.shutdown().await;
     }
     thread.stop();
     let report = tokio::task::spawn_blocking(move || thread.join()).await?;
@@ -110,6 +138,21 @@ async fn serve_async(settings: Settings) -> anyhow::Result<(RelayStats, MediaRep
         Ok(()) => Ok((stats.await.unwrap_or_default(), report)),
         Err(error) => Err(error.into()),
     }
+}
+
+#[cfg(feature = "webrtc")]
+async fn open(
+    door: Door,
+    relay: SocketAddr,
+    token: String,
+    serving: [Serving; 2],
+) -> anyhow::Result<jiho_drivers::whip::Door> {
+    let [stage_mixes, audience_mixes] = serving.map(|serving| serving.mixes());
+    let check_name = |name: &str| jiho_relay::check_name(name).map_err(|error| error.to_string());
+    let Door { listen, media } = door;
+    let settings =
+        jiho_drivers::whip::Settings { listen, media, relay, token, stage_mixes, audience_mixes, check_name };
+    Ok(jiho_drivers::whip::Door::open(settings).await?)
 }
 
 fn tell(event: &Event) {

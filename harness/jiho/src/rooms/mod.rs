@@ -12,6 +12,8 @@ mod mumble;
 mod probe;
 mod socket;
 mod webrtc;
+#[cfg(feature = "webrtc")]
+mod whip;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +31,7 @@ use crate::run::started::{Started, last_words};
 use anyhow::Context;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::roles::{Change, Step};
+use jiho_drivers::address::network_address;
 
 /// Whoever does not answer within this time never will.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -224,7 +227,14 @@ pub(crate) fn make(settings: &Settings, making: Making) -> anyhow::Result<Box<dy
         Settings::Command(part) => Box::new(command::CommandRoom::new(part.clone(), making)),
         Settings::Videoroom(part) => Box::new(janus::videoroom::Videoroom::new(part, making)?),
         Settings::Audiobridge(part) => Box::new(janus::audiobridge::Audiobridge::new(part, making)?),
-        Settings::Mumble(_) | Settings::Jamulus(_) | Settings::Jacktrip(_) | Settings::Whip(_) => {
+        #[cfg(feature = "webrtc")]
+        Settings::Whip(part) => Box::new(whip::Whip::new(part, making)?),
+        #[cfg(not(feature = "webrtc"))]
+        Settings::Whip(_) => {
+            let text = "this jiho has neither WHIP nor WHEP: build it with `--features webrtc`";
+            return Err(UsageError::say(text).into());
+        }
+        Settings::Mumble(_) | Settings::Jamulus(_) | Settings::Jacktrip(_) => {
             anyhow::bail!("{}", settings.name())
         }
     })
@@ -290,16 +300,6 @@ fn webrtc_clients(
 pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
     Ok(listener.local_addr().context("cannot find a free port")?.port())
-}
-
-/// An address of this host by which its own programs reach each other though they ignore loopback, as WebRTC servers do; what
-/// is sent there stays on the host. `None`: it has none.
-fn network_address() -> Option<IpAddr> {
-    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    // Nothing is sent: the system only says which of its addresses it would be sent from (documentation's own network, RFC
-    // 5737).
-    socket.connect(("203.0.113.1", 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 /// What clients say at the end, as files.

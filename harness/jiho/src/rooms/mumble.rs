@@ -80,7 +80,8 @@ impl Room for Mumble {
         processes::lead(&mut command);
         let mut server = self.making.start("the Mumble server", "mumble", command)?;
         self.address = format!("127.0.0.1:{port}");
-        self.making.wait_for(&mut server, "mumble", "listening", || std::net::TcpStream::connect(&self.address).ok())?;
+        self.making
+            .wait_for(&mut server, "mumble", "listening", || std::net::TcpStream::connect(&self.address).ok())?;
         self.server = Some(server);
         Ok(())
     }

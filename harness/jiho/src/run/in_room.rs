@@ -111,9 +111,8 @@ impl InRoom {
         };
         let agenda = agenda(experiment);
         // Whoever is at a place of ours on the bus tells of its mouth itself.
-        let mut seats: Vec<Option<OnBusSeat>> = (0..self.parties.len())
-            .map(|index| on_bus.as_deref_mut().and_then(|on_bus| on_bus.seat(index)))
-            .collect();
+        let mut seats: Vec<Option<OnBusSeat>> =
+            (0..self.parties.len()).map(|index| on_bus.as_deref_mut().and_then(|on_bus| on_bus.seat(index))).collect();
         let on_bus = on_bus.as_deref();
         let bus_clock = on_bus.filter(|_| self.settings.mouths() != Mouths::Network).map(OnBus::clock);
         let result = thread::scope(|scope| {
