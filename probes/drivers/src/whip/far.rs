@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use jiho_proto::wire::rtp;
 use str0m::change::SdpOffer;
-use str0m::media::{MediaKind, Mid};
+use str0m::media::Mid;
 use str0m::rtp::Ssrc;
-use str0m::{Event, IceConnectionState, Input, Rtc};
+use str0m::{Event, IceConnectionState, Input};
 
 use crate::webrtc::WebRtcError;
 use crate::webrtc::transport::{Leaving, Transport, plain, unwrapped};
@@ -79,18 +79,13 @@ impl Far {
         let mut transport = Transport::new(own).map_err(|error| unusable(&error))?;
         let answer = transport.rtc.sdp_api().accept_offer(offer).map_err(|error| malformed(&error))?;
         let answer = answer.to_sdp_string();
-        let (mut leaving, mut media) = (Leaving::new(), Vec::new());
-        transport.poll(&mut leaving, |event| {
-            if let Event::MediaAdded(added) = event {
-                media.push(added);
-            }
-        });
-        let opus = |rtc: &Rtc, mid| rtc.media(mid).is_some_and(|media| !media.remote_pts().is_empty());
-        let audio = media.iter().filter(|added| added.kind == MediaKind::Audio && opus(&transport.rtc, added.mid));
-        let mids: Vec<Mid> = match purpose {
-            Purpose::Publish => audio.filter(|added| added.direction.is_receiving()).map(|added| added.mid).collect(),
-            Purpose::Play(_) => audio.filter(|added| added.direction.is_sending()).map(|added| added.mid).collect(),
+        // What the connection itself tells of its media comes when it is up.
+        let opus = |mid: &Mid| transport.rtc.media(*mid).is_some_and(|media| !media.remote_pts().is_empty());
+        let wanted: &[&str] = match purpose {
+            Purpose::Publish => &["recvonly", "sendrecv"],
+            Purpose::Play(_) => &["sendonly", "sendrecv"],
         };
+        let mids: Vec<Mid> = audios(&answer, wanted).filter(opus).collect();
         match (&purpose, mids.len()) {
             (Purpose::Publish, 1) | (Purpose::Play(_), 1..) => {}
             (Purpose::Publish, _) => {
@@ -112,7 +107,7 @@ impl Far {
             Purpose::Publish => Vec::new(),
             Purpose::Play(_) => mids.into_iter().filter_map(&mut line).collect(),
         };
-        Ok(Self { transport, purpose, lines, answer, leaving, since: now, lost: None })
+        Ok(Self { transport, purpose, lines, answer, leaving: Leaving::new(), since: now, lost: None })
     }
 
     /// The answer, and what tells this connection from others, when these speakers' streams are there: each line has the number
@@ -240,6 +235,17 @@ impl Far {
     }
 }
 
+/// The audios of an SDP that have one of these directions.
+fn audios<'a>(sdp: &'a str, directions: &'a [&str]) -> impl Iterator<Item = Mid> + 'a {
+    let has = |section: &str, attribute: &str| section.lines().any(|line| line.strip_prefix("a=") == Some(attribute));
+    sdp.split("\r\nm=").skip(1).filter_map(move |section| {
+        let audio = section.starts_with("audio ") && !section.starts_with("audio 0 ");
+        let taken = audio && directions.iter().any(|direction| has(section, direction));
+        let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"))?;
+        taken.then(|| mid.into())
+    })
+}
+
 impl Line {
     /// The number and the timestamp by which a packet goes out: its own, as long as the line has one stream. The next stream's
     /// follow on what went before.
@@ -273,11 +279,49 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webrtc::Connections;
 
     fn packet(ssrc: u32, sequence: u16, timestamp: u32) -> Vec<u8> {
         let mut data = Vec::new();
         rtp::Repr { payload_type: 111, marker: false, sequence, timestamp, ssrc, payload: &[1] }.emit(&mut data);
         data
+    }
+
+    fn offered(sends: bool, hears: usize) -> String {
+        Connections::new("127.0.0.1:9".parse().unwrap()).offer("it", sends, hears).unwrap()
+    }
+
+    fn made(offer: &str, purpose: Purpose) -> Result<Far, OfferError> {
+        Far::new("127.0.0.1:10".parse().unwrap(), offer, purpose)
+    }
+
+    #[test]
+    fn who_publishes_has_one_audio_that_sends() {
+        let (answer, tag) = made(&offered(true, 0), Purpose::Publish).unwrap().answer(&[]);
+        assert!(answer.contains("a=recvonly") && answer.contains(&format!("a=ice-ufrag:{tag}")), "{answer}");
+        // Both ways was offered: one is taken.
+        let (answer, _) = made(&offered(true, 1), Purpose::Publish).unwrap().answer(&[]);
+        assert!(answer.contains("a=recvonly") && !answer.contains("a=sendrecv"), "{answer}");
+        let refused = |offer: &str| made(offer, Purpose::Publish).unwrap_err();
+        assert!(matches!(refused(&offered(false, 1)), OfferError::Unusable(_)));
+        assert!(matches!(refused("v=0 or so"), OfferError::Malformed(_)));
+    }
+
+    #[test]
+    fn each_line_of_who_plays_has_the_number_of_a_speakers_stream_in_order() {
+        let talkers = [("ana".to_owned(), 70_001), ("ben".to_owned(), 70_002)];
+        let numbers = |sdp: &str| {
+            let number = |line: &str| line.strip_prefix("a=ssrc:")?.split(' ').next().map(str::to_owned);
+            let mut numbers: Vec<String> = sdp.lines().filter_map(number).collect();
+            numbers.dedup();
+            numbers
+        };
+        let (answer, _) = made(&offered(false, 3), Purpose::Play(None)).unwrap().answer(&talkers);
+        assert_eq!(numbers(&answer)[..2], ["70001", "70002"], "{answer}");
+        assert_eq!((numbers(&answer).len(), answer.matches("a=sendonly").count()), (3, 3), "{answer}");
+        let (answer, _) = made(&offered(false, 1), Purpose::Play(Some("ben".to_owned()))).unwrap().answer(&talkers);
+        assert_eq!(numbers(&answer), ["70002"]);
+        assert!(matches!(made(&offered(true, 0), Purpose::Play(None)), Err(OfferError::Unusable(_))));
     }
 
     fn line() -> Line {
