@@ -73,7 +73,12 @@ struct Line {
 impl Far {
     /// Takes an offer, for a socket of this address.
     pub(super) fn new(own: SocketAddr, offer: &str, purpose: Purpose) -> Result<Self, OfferError> {
-        let malformed = |error: &dyn std::fmt::Display| OfferError::Malformed(error.to_string());
+        // The parser's first line says where in memory.
+        let malformed = |error: &dyn std::fmt::Display| {
+            let text = error.to_string();
+            let lines = text.lines().filter(|line| !line.contains("PointerOffset"));
+            OfferError::Malformed(lines.collect::<Vec<_>>().join(", "))
+        };
         let offer = SdpOffer::from_sdp_string(offer).map_err(|error| malformed(&error))?;
         let unusable = |error: &WebRtcError| OfferError::Unusable(error.to_string());
         let mut transport = Transport::new(own).map_err(|error| unusable(&error))?;
