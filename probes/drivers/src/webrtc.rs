@@ -270,7 +270,10 @@ impl Connection {
         let Self { transport, sends, mid, .. } = self;
         transport.poll(leaving, |event| match event {
             Event::MediaAdded(added) if *sends && mid.is_none() => *mid = Some(added.mid),
-            Event::RtpPacket(packet) => arrived.extend(plain(&packet, payload_type).map(|data| (received, data))),
+            // Empty ones probe the way.
+            Event::RtpPacket(packet) if !packet.payload.is_empty() => {
+                arrived.push_back((received, plain(&packet, payload_type, packet.header.sequence_number)));
+            }
             _ => {}
         });
     }

@@ -105,23 +105,20 @@ pub(crate) fn prepare() {
     CRYPTO.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
 }
 
-/// A packet as it came by a connection, under the room's payload type; `None`: an empty one, which probes the way.
-pub(crate) fn plain(packet: &RtpPacket, payload_type: u8) -> Option<Vec<u8>> {
-    if packet.payload.is_empty() {
-        return None;
-    }
+/// A packet as it came by a connection, under the room's payload type and a number.
+pub(crate) fn plain(packet: &RtpPacket, payload_type: u8, sequence: u16) -> Vec<u8> {
     let header = &packet.header;
     let mut data = Vec::new();
     rtp::Repr {
         payload_type,
         marker: header.marker,
-        sequence: header.sequence_number,
+        sequence,
         timestamp: header.timestamp,
         ssrc: *header.ssrc,
         payload: &packet.payload,
     }
     .emit(&mut data);
-    Some(data)
+    data
 }
 
 /// A packet's number without its wrapping: the one with these low bits that is nearest to the last.

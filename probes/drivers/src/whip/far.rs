@@ -1,6 +1,7 @@
 //! A guest's far side: one WebRTC connection, made from an offer. It brings one stream in, or takes streams out, each as one of
 //! the offer's media.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 const SILENT_AT_MOST: Duration = Duration::from_secs(10);
 /// A line whose speaker has not been heard for so long is given to another one.
 const IDLE: Duration = Duration::from_secs(5);
+/// Packets do not overtake each other by more empty ones.
+const GAPS_KEPT: usize = 64;
 /// How much later a line's next packet is by its timestamp when its stream changes: 20 ms.
 const FRAME: u32 = 960;
 
@@ -50,6 +53,8 @@ pub(super) struct Far {
     lines: Vec<Line>,
     answer: String,
     leaving: Leaving,
+    /// Of the stream that is brought in.
+    gaps: Gaps,
     since: Instant,
     /// Since when nothing is heard of the other side.
     lost: Option<Instant>,
@@ -112,7 +117,16 @@ impl Far {
             Purpose::Publish => Vec::new(),
             Purpose::Play(_) => mids.into_iter().filter_map(&mut line).collect(),
         };
-        Ok(Self { transport, purpose, lines, answer, leaving: Leaving::new(), since: now, lost: None })
+        Ok(Self {
+            transport,
+            purpose,
+            lines,
+            answer,
+            leaving: Leaving::new(),
+            gaps: Gaps::default(),
+            since: now,
+            lost: None,
+        })
     }
 
     /// The answer, and what tells this connection from others, when these speakers' streams are there: each line has the number
@@ -179,9 +193,13 @@ impl Far {
     }
 
     fn poll(&mut self, now: Instant, payload_type: u8, packets: &mut Vec<Vec<u8>>) {
-        let Self { transport, purpose, leaving, lost, .. } = self;
+        let Self { transport, purpose, leaving, lost, gaps, .. } = self;
         transport.poll(leaving, |event| match event {
-            Event::RtpPacket(packet) if *purpose == Purpose::Publish => packets.extend(plain(&packet, payload_type)),
+            Event::RtpPacket(packet) if *purpose == Purpose::Publish => {
+                let number = gaps.closed(*packet.seq_no, packet.payload.is_empty());
+                // Numbers go on by their low bits.
+                packets.extend(number.map(|number| plain(&packet, payload_type, number as u16)));
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => *lost = Some(lost.unwrap_or(now)),
             Event::IceConnectionStateChange(_) => *lost = None,
             _ => {}
@@ -281,6 +299,39 @@ impl Line {
     }
 }
 
+/// Packets without payload probe the way, and are nobody's but the connection's: whoever hears the others would take their
+/// numbers for lost ones. So the numbers of those that follow are lower by as many.
+#[derive(Debug, Default)]
+struct Gaps {
+    /// Numbers of empty packets, the last ones,
+    empty: VecDeque<u64>,
+    /// and how many there were before.
+    before: u64,
+    /// The highest number of all.
+    highest: Option<u64>,
+}
+
+impl Gaps {
+    /// A packet's number among those with payload; `None`: it is an empty one.
+    fn closed(&mut self, number: u64, empty: bool) -> Option<u64> {
+        let newest = self.highest.is_none_or(|highest| number > highest);
+        self.highest = self.highest.max(Some(number));
+        if empty {
+            // The numbers after one that comes late have been given already.
+            if newest {
+                self.empty.push_back(number);
+            }
+            if self.empty.len() > GAPS_KEPT {
+                self.empty.pop_front();
+                self.before += 1;
+            }
+            return None;
+        }
+        let passed = self.empty.iter().filter(|empty| **empty < number).count() as u64;
+        Some(number.wrapping_sub(self.before + passed))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,6 +399,24 @@ mod tests {
         // Late, but not lost.
         assert_eq!(sent(&mut line, 7, 65_535, 1060), (65_535, 1060));
         assert_eq!(sent(&mut line, 7, 1, 2980), (65_537, 2980));
+    }
+
+    #[test]
+    fn numbers_of_empty_packets_are_left_out() {
+        let mut gaps = Gaps::default();
+        let empty = |gaps: &mut Gaps, number| assert_eq!(gaps.closed(number, true), None);
+        assert_eq!(gaps.closed(10, false), Some(10));
+        empty(&mut gaps, 11);
+        assert_eq!(gaps.closed(12, false), Some(11));
+        empty(&mut gaps, 14);
+        // One that was overtaken keeps its place, and one that is lost leaves a gap.
+        assert_eq!(gaps.closed(13, false), Some(12));
+        assert_eq!(gaps.closed(16, false), Some(14));
+        // Too late to be left out.
+        empty(&mut gaps, 15);
+        assert_eq!(gaps.closed(17, false), Some(15));
+        (18..1000).step_by(2).for_each(|number| empty(&mut gaps, number));
+        assert_eq!(gaps.closed(1001, false), Some(1001 - 2 - 491));
     }
 
     #[test]

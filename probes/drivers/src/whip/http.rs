@@ -85,7 +85,7 @@ async fn play(
 }
 
 async fn make(sessions: &Sessions, name: &str, purpose: Purpose, headers: &HeaderMap, offer: &str) -> Response {
-    if let Err(response) = allowed(sessions, headers).and_then(|()| speaks_sdp(headers)) {
+    if let Some(response) = forbidden(sessions, headers).or_else(|| foreign(headers)) {
         return response;
     }
     match sessions.make(name, purpose, offer).await {
@@ -102,7 +102,7 @@ async fn make(sessions: &Sessions, name: &str, purpose: Purpose, headers: &Heade
 }
 
 async fn end(State(sessions): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if let Err(response) = allowed(&sessions, &headers) {
+    if let Some(response) = forbidden(&sessions, &headers) {
         return response;
     }
     match sessions.end(&id).await {
@@ -113,7 +113,7 @@ async fn end(State(sessions): Shared, Path(id): Path<String>, headers: HeaderMap
 
 /// Neither candidates one by one nor ICE restarts: RFC 9725 has 405 for that.
 async fn negotiate_again(State(sessions): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if let Err(response) = allowed(&sessions, &headers) {
+    if let Some(response) = forbidden(&sessions, &headers) {
         return response;
     }
     if !sessions.is_there(&id).await {
@@ -128,32 +128,33 @@ fn no_session() -> Response {
 }
 
 /// Nobody gets in without the room's secret (RFC 6750).
-fn allowed(sessions: &Sessions, headers: &HeaderMap) -> Result<(), Response> {
+fn forbidden(sessions: &Sessions, headers: &HeaderMap) -> Option<Response> {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let wrong = match token {
-        Some(token) if !token.is_empty() && token == sessions.settings.token => return Ok(()),
+        Some(token) if !token.is_empty() && token == sessions.settings.token => return None,
         Some(_) => "Bearer error=\"invalid_token\"",
         None => "Bearer",
     };
     let text = "the bearer token has to be the room's\n";
-    Err((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, wrong)], text).into_response())
+    Some((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, wrong)], text).into_response())
 }
 
-fn speaks_sdp(headers: &HeaderMap) -> Result<(), Response> {
+/// Both sides speak SDP.
+fn foreign(headers: &HeaderMap) -> Option<Response> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if text(CONTENT_TYPE).map(kind).as_deref() != Some(SDP) {
         let text = "an offer is application/sdp\n";
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, [(ACCEPT_POST, SDP)], text).into_response());
+        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, [(ACCEPT_POST, SDP)], text).into_response());
     }
     let accepted = |value: &str| matches!(kind(value).as_str(), SDP | "application/*" | "*/*" | "");
     if text(ACCEPT).is_some_and(|accept| !accept.split(',').any(accepted)) {
-        return Err((StatusCode::NOT_ACCEPTABLE, "an answer is application/sdp\n").into_response());
+        return Some((StatusCode::NOT_ACCEPTABLE, "an answer is application/sdp\n").into_response());
     }
-    Ok(())
+    None
 }
 
 fn refused(refusal: &Refusal) -> Response {
