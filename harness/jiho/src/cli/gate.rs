@@ -125,7 +125,7 @@ fn measured(args: &Args, asked: &Asked, reference: &mut Reference) -> anyhow::Re
     let (Some((experiment, given)), Some(file)) = (&asked.experiment, &args.experiment) else {
         return Err(UsageError::say("give an experiment's file, or --run FOLDER").into());
     };
-    let world = args.world.world(&experiment);
+    let world = args.world.world(experiment);
     let count = match (args.repeat, experiment.run.repeat, world) {
         (Some(count), ..) => count,
         (None, 1, World::Loopback | World::Device) => REPETITIONS,

@@ -10,6 +10,8 @@ use super::one_of;
 use super::text::duration;
 
 /// Which room.
+// There is one of them in an experiment.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Room {

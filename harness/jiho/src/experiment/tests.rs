@@ -485,6 +485,7 @@ prop_compose! {
             audience,
             promotion: PromotionPart::default(),
             chorus: None,
+            room: None,
             events: Vec::new(),
             drop_probe: None,
             sweep: None,

@@ -167,6 +167,7 @@ pub(crate) struct Making {
     /// Whom it all ends with.
     pub(crate) interrupt: Interrupt,
     /// For connections that live on the runtime.
+    #[cfg_attr(not(feature = "mumble"), allow(dead_code))]
     pub(crate) runtime: Handle,
 }
 
