@@ -416,7 +416,7 @@ fn engine(
     member: Member,
     experiment: &Experiment,
     address: SocketAddr,
-    clock: RunClock,
+    #[cfg_attr(not(feature = "webrtc"), allow(unused_variables))] clock: RunClock,
     probe: Probe,
 ) -> anyhow::Result<Box<dyn Engine>> {
     let codec = cast::codec(&experiment.media.codec);

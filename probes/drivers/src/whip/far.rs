@@ -236,8 +236,11 @@ impl Far {
         self.poll(now, 0, &mut Vec::new());
     }
 
-    /// Ends it.
-    pub(super) fn close(&mut self) {
+    /// Ends it, and says so to the other side: by RTCP's BYE and DTLS's alert.
+    pub(super) fn close(&mut self, now: Instant) {
+        // What cannot be said is noticed by silence.
+        let _ = self.transport.rtc.close();
+        self.drive(now, 0, &mut Vec::new());
         self.transport.rtc.disconnect();
     }
 

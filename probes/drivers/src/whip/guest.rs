@@ -207,10 +207,11 @@ impl Guest {
         }
         self.say(Message::Leave);
         self.done = true;
+        let now = self.clock.instant(self.now);
         let mut shared = self.shared.lock();
         shared.over.get_or_insert_with(|| why.to_owned());
         if let Some(far) = &mut shared.far {
-            far.close();
+            far.close(now);
         }
         drop(shared);
         self.answered(Err(why.to_owned()));

@@ -67,28 +67,30 @@ async fn options() -> Response {
     (StatusCode::OK, headers).into_response()
 }
 
-async fn publish(state: Shared, Path(name): Path<String>, headers: HeaderMap, offer: String) -> Response {
-    make(&state, &name, Purpose::Publish, &headers, &offer).await
+async fn publish(State(state): Shared, Path(name): Path<String>, headers: HeaderMap, offer: String) -> Response {
+    make(state, name, Purpose::Publish, &headers, offer).await
 }
 
-async fn play_all(state: Shared, Path(name): Path<String>, headers: HeaderMap, offer: String) -> Response {
-    make(&state, &name, Purpose::Play(None), &headers, &offer).await
+async fn play_all(State(state): Shared, Path(name): Path<String>, headers: HeaderMap, offer: String) -> Response {
+    make(state, name, Purpose::Play(None), &headers, offer).await
 }
 
 async fn play(
-    state: Shared,
+    State(state): Shared,
     Path((name, speaker)): Path<(String, String)>,
     headers: HeaderMap,
     offer: String,
 ) -> Response {
-    make(&state, &name, Purpose::Play(Some(speaker)), &headers, &offer).await
+    make(state, name, Purpose::Play(Some(speaker)), &headers, offer).await
 }
 
-async fn make(sessions: &Sessions, name: &str, purpose: Purpose, headers: &HeaderMap, offer: &str) -> Response {
-    if let Some(response) = forbidden(sessions, headers).or_else(|| foreign(headers)) {
+async fn make(sessions: Arc<Sessions>, name: String, purpose: Purpose, headers: &HeaderMap, offer: String) -> Response {
+    if let Some(response) = forbidden(&sessions, headers).or_else(|| foreign(headers)) {
         return response;
     }
-    match sessions.make(name, purpose, offer).await {
+    // Whoever goes away without waiting for the answer is not to leave half a session behind.
+    let made = tokio::spawn(async move { sessions.make(&name, purpose, &offer).await }).await;
+    match made.unwrap_or_else(|error| Err(Refusal::Host(error.to_string()))) {
         Ok(made) => {
             let headers = [
                 (CONTENT_TYPE, SDP.to_owned()),
