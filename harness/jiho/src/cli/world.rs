@@ -33,7 +33,7 @@ pub(super) struct WorldArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct RoomArgs {
     /// In a room that somebody else wrote, with the file's [room.NAME] or its usual settings: mesh, videoroom, audiobridge,
-    /// mumble, jamulus, jacktrip, whip or command.
+    /// mumble, whip or command.
     #[arg(long, value_name = "NAME")]
     room: Option<String>,
     /// With --room: who takes part there, where there is a choice.
@@ -82,7 +82,7 @@ impl On {
     /// A room of somebody else's is held where its mouths are.
     pub(super) fn for_room(self, experiment: &Experiment) -> Self {
         match experiment.room.as_ref().map(Room::mouths) {
-            Some(Mouths::Bus | Mouths::Jack(_)) => Self::Device,
+            Some(Mouths::Bus) => Self::Device,
             // Probes of ours can have their mouths and ears on the bus, too.
             Some(Mouths::Network) | None => self,
         }

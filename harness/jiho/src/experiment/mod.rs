@@ -52,8 +52,8 @@ pub use parts::{Application, Codec, CodedSignal, Media, Opus, PilotSignal, Run, 
 pub use playout::{Adaptive, Buffers, Playout};
 pub use roles::{Event, Occasion, PromotionOptions, PromotionPart, RetransmitPart};
 pub use room::{
-    AudiobridgePart, Client, CommandPart, JacktripPart, JamulusPart, MeshPart, Mouths, MumblePart, Processing,
-    Promoted, Room, VideoroomPart, WhipPart,
+    AudiobridgePart, Client, CommandPart, MeshPart, Mouths, MumblePart, Processing, Promoted, Room, VideoroomPart,
+    WhipPart,
 };
 pub use serving::{Architecture, Arrival, Cascade, Edge, Mix, RelayPart, Segments, Through, Tier, Timing};
 pub use sing::{ChorusPart, FollowPart, GridPart, Sing, TogetherPart};

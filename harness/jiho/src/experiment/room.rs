@@ -23,10 +23,6 @@ pub enum Room {
     Audiobridge(AudiobridgePart),
     /// A Mumble server.
     Mumble(MumblePart),
-    /// A Jamulus server.
-    Jamulus(JamulusPart),
-    /// A JackTrip hub.
-    Jacktrip(JacktripPart),
     /// Whatever takes WHIP and gives WHEP.
     Whip(WhipPart),
     /// Whatever the user's own commands start.
@@ -120,36 +116,6 @@ pub struct MumblePart {
     pub password: Option<String>,
 }
 
-/// `[room.jamulus]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JamulusPart {
-    /// JACK's period, in frames.
-    pub period: u32,
-}
-
-impl Default for JamulusPart {
-    fn default() -> Self {
-        Self { period: 128 }
-    }
-}
-
-/// `[room.jacktrip]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JacktripPart {
-    /// JACK's period, in frames.
-    pub period: u32,
-    /// The jitter buffer's length, in periods.
-    pub queue: u32,
-}
-
-impl Default for JacktripPart {
-    fn default() -> Self {
-        Self { period: 128, queue: 4 }
-    }
-}
-
 /// `[room.whip]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -240,16 +206,13 @@ impl Default for CommandPart {
 pub enum Mouths {
     /// Devices on the bus.
     Bus,
-    /// Ports of a JACK server, with this period in frames.
-    Jack(u32),
     /// Probes of ours, on the network.
     Network,
 }
 
 impl Room {
     /// All names by which a room can be asked for.
-    pub const NAMES: [&str; 8] =
-        ["mesh", "videoroom", "audiobridge", "mumble", "jamulus", "jacktrip", "whip", "command"];
+    pub const NAMES: [&str; 6] = ["mesh", "videoroom", "audiobridge", "mumble", "whip", "command"];
 
     /// The one of that name, with its usual settings.
     pub fn named(name: &str) -> Option<Self> {
@@ -258,8 +221,6 @@ impl Room {
             "videoroom" => Self::Videoroom(VideoroomPart::default()),
             "audiobridge" => Self::Audiobridge(AudiobridgePart::default()),
             "mumble" => Self::Mumble(MumblePart::default()),
-            "jamulus" => Self::Jamulus(JamulusPart::default()),
-            "jacktrip" => Self::Jacktrip(JacktripPart::default()),
             "whip" => Self::Whip(WhipPart::default()),
             "command" => Self::Command(CommandPart::default()),
             _ => return None,
@@ -273,8 +234,6 @@ impl Room {
             Self::Videoroom(_) => "videoroom",
             Self::Audiobridge(_) => "audiobridge",
             Self::Mumble(_) => "mumble",
-            Self::Jamulus(_) => "jamulus",
-            Self::Jacktrip(_) => "jacktrip",
             Self::Whip(_) => "whip",
             Self::Command(_) => "command",
         }
@@ -287,7 +246,7 @@ impl Room {
             Self::Videoroom(part) => Some(part.client),
             Self::Audiobridge(part) => Some(part.client),
             Self::Whip(part) => Some(part.client),
-            Self::Mumble(_) | Self::Jamulus(_) | Self::Jacktrip(_) | Self::Command(_) => None,
+            Self::Mumble(_) | Self::Command(_) => None,
         }
     }
 
@@ -301,7 +260,7 @@ impl Room {
             Self::Videoroom(part) => part.client = client,
             Self::Audiobridge(part) => part.client = client,
             Self::Whip(part) => part.client = client,
-            Self::Mumble(_) | Self::Jamulus(_) | Self::Jacktrip(_) | Self::Command(_) => {
+            Self::Mumble(_) | Self::Command(_) => {
                 return Err(format!("room {} has clients of one kind only", self.name()));
             }
         }
@@ -311,8 +270,6 @@ impl Room {
     /// Where mouths and ears are.
     pub fn mouths(&self) -> Mouths {
         match self {
-            Self::Jamulus(part) => Mouths::Jack(part.period),
-            Self::Jacktrip(part) => Mouths::Jack(part.period),
             Self::Mumble(_) => Mouths::Network,
             Self::Command(part) if part.rtp.is_none() => Mouths::Bus,
             Self::Command(_) => Mouths::Network,
@@ -327,7 +284,6 @@ impl Room {
     pub fn warmup(&self) -> Nanos {
         match self.mouths() {
             Mouths::Bus => Nanos::from_secs(8),
-            Mouths::Jack(_) => Nanos::from_secs(6),
             Mouths::Network => Nanos::from_secs(2),
         }
     }

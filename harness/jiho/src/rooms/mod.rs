@@ -235,8 +235,11 @@ pub(crate) fn make(settings: &Settings, making: Making) -> anyhow::Result<Box<dy
             let text = "this jiho has neither WHIP nor WHEP: build it with `--features webrtc`";
             return Err(UsageError::say(text).into());
         }
-        Settings::Mumble(_) | Settings::Jamulus(_) | Settings::Jacktrip(_) => {
-            anyhow::bail!("{}", settings.name())
+        #[cfg(feature = "mumble")]
+        Settings::Mumble(part) => Box::new(mumble::Mumble::new(part, making)?),
+        #[cfg(not(feature = "mumble"))]
+        Settings::Mumble(_) => {
+            return Err(UsageError::say("this jiho speaks no Mumble: build it with `--features mumble`").into());
         }
     })
 }
