@@ -25,8 +25,8 @@ name = "ben"
 name = "lena"
 {room}
 """
-# Two who sound at once are each other's echo: with processing on they take turns.
-TURNS = "[signal.voiced]\ntogether = false"
+# Two who sound at once are each other's echo: with processing on they take turns, with the family that survives it best.
+TURNS = "[signal.noise_robust]\ntogether = false"
 ON = "processing = { echo_cancellation = true, noise_suppression = true, gain_control = true }"
 # In place of a relay: what each party's client hears of the microphones of the two speakers is piped to it.
 PIPES = """
@@ -136,11 +136,25 @@ def run_once(jiho, bus, case, experiment, out, *options):
         listener = bus.record(file)
         command = [jiho, "run", experiment, "--room", case.room, "--on", "device", "--out", out, *options]
         try:
-            ran = subprocess.run(command, env=bus.env, capture_output=True, text=True, timeout=180)
+            ran = gently(command, bus.env, 180)
         finally:
             listener.terminate()
             listener.wait()
     return ran, raw
+
+
+def gently(command, env=None, seconds=900):
+    """Runs a command; one that takes too long, or that whoever stops this script leaves behind, is told to end, and so ends
+    what it started itself."""
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except BaseException as error:
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def rooms(jiho, args, folder, _, beeps_in):
@@ -178,7 +192,8 @@ def room(jiho, args, folder, case, beeps_in):
                 told = json.load(file)
             result["room_told"], devices = told["room"], told["devices"]
             ours = delays_of(out, 1 + 1e-6 * (devices["skew_ppm"] or 0))
-            theirs = delays_in(raw, bus, beeps_in, ours)
+            family = "noise_robust" if case.signal == TURNS else "voiced"
+            theirs = delays_in(raw, bus, lambda sound, code: beeps_in(sound, code, family), ours)
             for pair, delays in ours.items():
                 result["pairs"].setdefault("-".join(pair), []).append(statistics.median(delays.values()))
                 if pair not in theirs:
@@ -341,8 +356,7 @@ def promotion(jiho, folder, room_name, way, processing, far_end, signal, signal_
             name=name, seconds=FIRST + TIMES * each + 1, signal=signal_text, room=room_name, way=way, events=events,
             mute='[[event]]\nat = "500ms"\nmute = "ana"\n' if far_end == "silent" else "",
             processing=f"processing = {{ echo_cancellation = {echo}, noise_suppression = {noise}, gain_control = {gain} }}"))
-    ran = subprocess.run([jiho, "run", experiment, "--room", room_name, "--out", out], capture_output=True, text=True,
-                         timeout=400)
+    ran = gently([jiho, "run", experiment, "--room", room_name, "--out", out])
     result = {"room": room_name, "way": way, "processing": processing, "far_end": far_end, "signal": signal,
               "first_audio": [], "missed": [], "unheard": 0, "count": 0}
     if not os.path.exists(f"{out}/delays.csv"):
@@ -401,7 +415,7 @@ def surveys(jiho, args, folder, _, __):
         with open(experiment, "w") as file:
             file.write(case.experiment(8))
         command = [jiho, "signal", "survey", experiment, "--room", case.room, "--out", out, "--format", "json"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        ran = gently(command)
         try:
             said = json.loads(ran.stdout)
         except ValueError:

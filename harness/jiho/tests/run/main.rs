@@ -22,6 +22,7 @@ mod report_on_terminal;
 mod roles;
 mod room;
 mod rooms;
+mod rooms_of_others;
 mod sealed;
 #[path = "../support/skip.rs"]
 mod skip;
