@@ -63,6 +63,9 @@ impl Display for Summary<'_> {
         if let Some(external) = &experiment.relay.external {
             writeln!(f, "relay      {}", described::external(external))?;
         }
+        if let Some(room) = &experiment.room {
+            writeln!(f, "room       {}", described::room(room))?;
+        }
         if let Some(probe) = &experiment.drop_probe {
             writeln!(f, "drop probe {}", described::drop_probe(probe))?;
         }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use jiho_analysis::units::Nanos;
 
 use crate::experiment::{
-    Bottleneck, BurstLoss, Direction, DropProbe, External, Host, Jitter, Loss, Ready, duration_text,
+    Bottleneck, BurstLoss, Client, Direction, DropProbe, External, Host, Jitter, Loss, Ready, Room, duration_text,
 };
 
 /// What a direction does to packets.
@@ -35,6 +35,17 @@ pub(super) fn drop_probe(probe: &DropProbe) -> String {
     let [interval, from] = [interval, from].map(|span| duration_text(*span));
     let names = participants.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
     format!("{names}: {incoming} packets in and, of speakers, {outgoing} out, one every {interval} from {from} on")
+}
+
+/// A room that somebody else wrote.
+pub(super) fn room(room: &Room) -> String {
+    let clients = match room.client() {
+        Some(Client::Browser) => ", in browsers",
+        Some(Client::Probe) => ", by probes",
+        Some(Client::Rtp) => ", by probes with plain RTP",
+        None => "",
+    };
+    format!("{}{clients}: not jiho's, whatever is said of stage and audience", room.name())
 }
 
 /// Whose relay it is, and how it is started.

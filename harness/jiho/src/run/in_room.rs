@@ -119,8 +119,11 @@ impl InRoom {
             let Self { room, parties, sockets, .. } = self;
             let (stage, seats, ended) = (&mut stage, &mut seats, &ended);
             let stop = || ended.load(Ordering::Relaxed);
+            // Connections of some rooms live on the runtime.
+            let runtime = tokio::runtime::Handle::current();
             let thread = thread::Builder::new().name("room".to_owned());
             let thread = thread.spawn_scoped(scope, move || {
+                let _on_the_runtime = runtime.enter();
                 let mut scene = Scene { room: room.as_mut(), parties, sockets, seats, stage, keeper };
                 let result = scene.play(&agenda, bus_clock.as_ref(), &stop);
                 ended.store(true, Ordering::Relaxed);
