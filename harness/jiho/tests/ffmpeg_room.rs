@@ -3,6 +3,8 @@
 // Helpers of tests fail as tests do, wherever they stand, and say why they skip.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "support/guests.rs"]
+mod guests;
 #[path = "support/skip.rs"]
 mod skip;
 mod support;
@@ -14,13 +16,14 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use guests::{Room, folder, seconds_of_sound, wait_for_sound};
 use jiho::hearing::hear_file;
 use jiho::report::run_json::RunJson;
 use jiho_analysis::signal::{Code, Family, Signal};
 use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::sidecar::Sidecar;
 use skip::skip;
-use support::{Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
+use support::{Process, rows};
 
 const CODE: u8 = 5;
 const SECONDS: i64 = 6;

@@ -3,6 +3,8 @@
 // Helpers of tests fail as tests do, wherever they stand, and say why they skip.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "support/guests.rs"]
+mod guests;
 mod support;
 
 use std::fs;
@@ -12,6 +14,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use guests::{Room, folder, seconds_of_sound, wait_for_sound};
 use jiho::report::RunName;
 use jiho::report::run_json::RunJson;
 use jiho::run::folder::Folder;
@@ -23,7 +26,7 @@ use jiho_drivers::sidecar::Sidecar;
 use jiho_proto::codec::CodecConfig;
 use jiho_proto::seal::Passphrase;
 use nix::sys::signal::Signal;
-use support::{PATIENCE, Process, Room, folder, rows, seconds_of_sound, wait_for_sound};
+use support::{PATIENCE, Process, rows};
 
 fn measured(folders: &[Folder]) -> Findings {
     let listening = Listening { family: Family::Voiced, codec: Some(CodecConfig::default()) };

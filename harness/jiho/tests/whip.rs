@@ -3,15 +3,13 @@
 // Helpers of tests fail as tests do, wherever they stand, and say why they skip.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-// Other tests use the rest of it.
-#[allow(dead_code)]
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Process, Room, TOKEN, rows};
+use support::{Process, TOKEN, rows};
 
 use self::skip::skip;
 
@@ -47,15 +45,16 @@ fn offer(direction: &str) -> String {
 
 /// A relay with a door.
 struct Doored {
-    room: Room,
+    relay: Process,
     url: String,
 }
 
 impl Doored {
     fn open(folder: &Path, arguments: &str) -> Self {
-        let room = Room::open_with(folder, &format!("--whip 127.0.0.1:0 {arguments}"));
-        let url = room.media.split_once("WHIP ").unwrap().1.to_owned();
-        Self { room, url }
+        let arguments = format!("relay --control 127.0.0.1:0 --media 127.0.0.1:0 --whip 127.0.0.1:0 {arguments}");
+        let mut relay = Process::jiho(folder, &arguments);
+        let url = relay.wait_for("relay ready: ").split_once("WHIP ").unwrap().1.to_owned();
+        Self { relay, url }
     }
 
     /// Asks it: the status, the headers by their names in small letters, and what came with them.
@@ -116,7 +115,7 @@ fn a_session_is_made_and_ended_as_rfc_9725_has_it() {
     for line in ["a=recvonly", "a=setup:", "a=candidate:", "typ host"] {
         assert!(made.body.contains(line), "{line} is not in {}", made.body);
     }
-    door.room.relay.wait_for("ana came in");
+    door.relay.wait_for("ana came in");
     let session = made.headers["location"].clone();
 
     // A name has one who speaks, and one who hears the same by it.
@@ -129,13 +128,13 @@ fn a_session_is_made_and_ended_as_rfc_9725_has_it() {
     assert_eq!(door.ask("GET", &session, &[], None).status, 204);
     assert_eq!(door.ask("DELETE", &session, &[], None).status, 401);
     assert_eq!(door.ask("DELETE", &session, &[&bearer(TOKEN)], None).status, 200);
-    door.room.relay.wait_for("ana left");
+    door.relay.wait_for("ana left");
     assert_eq!(door.ask("DELETE", &session, &[&bearer(TOKEN)], None).status, 404);
     assert_eq!(door.ask("PATCH", &session, &[&bearer(TOKEN)], None).status, 404);
     // The name is free again.
     assert_eq!(door.post("/whip/ana", &offer("sendrecv")).status, 201);
 
-    let ended = door.room.relay.interrupt();
+    let ended = door.relay.interrupt();
     assert!(ended.status.success() && ended.err.contains("lena-hears left"), "{ended:?}");
 }
 
@@ -190,7 +189,7 @@ fn a_room_that_mixes_lets_nobody_be_heard_alone() {
 fn a_mesh_has_no_door() {
     let dir = tempfile::tempdir().unwrap();
     let ended = Process::jiho(dir.path(), "relay --media 127.0.0.1:0 --stage mesh --whip 127.0.0.1:0").end();
-    assert!(ended.status.code() == Some(2) && ended.err.contains("mesh"), "{ended:?}");
+    assert!(ended.status.code() == Some(2) && ended.out.is_empty() && ended.err.contains("mesh"), "{ended:?}");
 }
 
 /// Runs the example, or another experiment; gives all pairs.
@@ -246,7 +245,7 @@ fn in_a_room_that_mixes_nobody_hears_themselves() {
     std::fs::write(&experiment, format!("{head}{there}{tail}")).unwrap();
     all_heard(&run(dir.path(), &experiment));
     // Somebody else's server is left without sessions.
-    let ended = door.room.relay.interrupt();
+    let ended = door.relay.interrupt();
     for who in ["ana left", "ben-hears left", "lena-hears left"] {
         assert!(ended.err.contains(who), "{ended:?}");
     }

@@ -283,7 +283,8 @@ impl Room {
     /// How long everybody needs to come in and settle, before the first beep.
     pub fn warmup(&self) -> Nanos {
         match self.mouths() {
-            Mouths::Bus => Nanos::from_secs(8),
+            // A browser's jitter buffer, which grows while browsers start, needs that long to shrink again.
+            Mouths::Bus => Nanos::from_secs(12),
             Mouths::Network => Nanos::from_secs(2),
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use jiho_analysis::arrivals::Role;
 use jiho_analysis::roles::{Change, Step};
-use jiho_analysis::units::{Nanos, RunTime, SampleClock};
+use jiho_analysis::units::{Nanos, RunTime};
 use jiho_drivers::clock::RunClock;
 use jiho_drivers::control::ControlLink;
 use jiho_drivers::media::{MediaReport, MediaThread};
@@ -201,21 +201,27 @@ struct Stage<'e> {
     moderator: Box<dyn Records>,
     /// Those that are there.
     probes: BTreeMap<usize, MediaThread>,
-    /// The clock of the recording of all devices.
-    bus_clock: Option<SampleClock>,
+    /// Where devices are, their clock.
+    bus_clock: Option<BusClock>,
     reports: Vec<MediaReport>,
 }
 
 impl Stage<'_> {
+    /// By the devices' clock, where there are any.
+    fn now(&self) -> RunTime {
+        let now = self.clock.now();
+        self.bus_clock.as_ref().map_or(now, |clock| clock.at(now))
+    }
+
     fn note(&mut self, who: usize, event: Event) -> Result<(), RoomError> {
-        let at = self.clock.now();
+        let at = self.now();
         kept(self.records[who].event(at, event))
     }
 
     fn step(&mut self, who: usize, subject: &str, change: Change, step: Step, detail: &str) -> Result<(), RoomError> {
         let (subject, detail) = (subject.to_owned(), detail.to_owned());
         let event = Event::Step(StepTaken { number: None, change, subject, step, detail });
-        let at = self.clock.now();
+        let at = self.now();
         match change {
             Change::Join | Change::Leave => kept(self.records[who].event(at, event)),
             _ => kept(self.moderator.event(at, event)),
@@ -224,8 +230,8 @@ impl Stage<'_> {
 
     /// Whoever speaks by a device is heard in the room from now on, or is not any more.
     fn speaks(&mut self, who: usize, speaks: bool) -> Result<(), RoomError> {
-        let Some(clock) = self.bus_clock else { return Ok(()) };
-        let now = self.clock.now();
+        let Some(clock) = self.bus_clock.as_ref().and_then(BusClock::opened) else { return Ok(()) };
+        let now = self.now();
         self.note(
             who,
             if speaks { Event::MouthResumed { from: clock.first_sample_from(now) } } else { Event::MouthPaused },
@@ -258,10 +264,10 @@ impl Scene<'_, '_> {
     fn play(&mut self, agenda: &[Act], bus_clock: Option<&BusClock>, stop: &dyn Fn() -> bool) -> Result<(), RoomError> {
         if let Some(bus_clock) = bus_clock {
             // Before it is known by which clock ears are recorded, nothing that happens can be placed.
-            while bus_clock.get().is_none() && !stop() {
+            while bus_clock.opened().is_none() && !stop() {
                 thread::sleep(TICK);
             }
-            self.open_mouths(bus_clock.get().copied())?;
+            self.open_mouths(bus_clock)?;
         }
         for act in agenda {
             if !self.wait_until(act.at, stop)? {
@@ -278,7 +284,7 @@ impl Scene<'_, '_> {
             if stop() {
                 return Ok(false);
             }
-            let now = self.stage.clock.now();
+            let now = self.stage.now();
             if now >= at {
                 return Ok(true);
             }
@@ -298,9 +304,9 @@ impl Scene<'_, '_> {
     }
 
     /// Voices sound on the bus from the beginning, and are in the room once their clients are.
-    fn open_mouths(&mut self, clock: Option<SampleClock>) -> Result<(), RoomError> {
-        let Some(clock) = clock else { return Ok(()) };
-        self.stage.bus_clock = Some(clock);
+    fn open_mouths(&mut self, bus_clock: &BusClock) -> Result<(), RoomError> {
+        let Some(clock) = bus_clock.opened() else { return Ok(()) };
+        self.stage.bus_clock = Some(bus_clock.clone());
         for (who, number) in (0..self.parties.len()).zip(FIRST_NUMBER..) {
             self.stage.note(who, Event::MouthOpened { clock, ssrc: number })?;
             let at = clock.start;

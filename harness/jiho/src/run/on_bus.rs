@@ -2,7 +2,7 @@
 //! microphone is what is recorded of that channel and its loudspeaker the ear's channel, and the one recording of the bus has
 //! all mouths and all ears: when a beep left is heard there, and when it came.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -88,8 +88,43 @@ pub(super) enum Clients {
     Theirs,
 }
 
-/// The clock of the one recording of a bus, once it is known.
-pub(super) type BusClock = Arc<OnceLock<SampleClock>>;
+/// The time of a bus: its one recording's count of samples, by the clock that it was found to have in the beginning. With
+/// clients that are not ours a sound server without a card runs by up to 2 in 1000 fast once they play, and everything at the
+/// bus is in its time: what is played is played by count, and what happens is noted by the count that there is then.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BusClock(Arc<BusTime>);
+
+#[derive(Debug, Default)]
+struct BusTime {
+    opened: OnceLock<SampleClock>,
+    /// By how much it has gone ahead of the run's clock.
+    ahead_ns: AtomicI64,
+}
+
+impl BusClock {
+    /// Maps positions in the recording, once it is known.
+    pub(super) fn opened(&self) -> Option<SampleClock> {
+        self.0.opened.get().copied()
+    }
+
+    /// What it shows at an instant near now.
+    pub(super) fn at(&self, now: RunTime) -> RunTime {
+        now + Nanos(self.0.ahead_ns.load(Ordering::Relaxed))
+    }
+
+    fn open(&self, clock: SampleClock) {
+        // It is opened once.
+        let _ = self.0.opened.set(clock);
+    }
+
+    /// Takes what the recording's stamps say now.
+    fn look(&self, status: &StreamStatus, now: RunTime) {
+        if let (Some(opened), Some(current)) = (self.opened(), status.clock) {
+            let ahead = opened.time_at(current.position(now)) - now;
+            self.0.ahead_ns.store(ahead.0, Ordering::Relaxed);
+        }
+    }
+}
 
 /// A run's part on the bus.
 pub(super) struct OnBus {
@@ -161,8 +196,8 @@ impl OnBus {
         let playing = devices.play_all(&request(Devices::BUS, PLAYING_FRAMES, channels, clock), sources)?;
         let priority = OwnPriority::raise();
         let stop = Arc::new(AtomicBool::new(false));
-        let opened: BusClock = Arc::default();
-        let desk = Desk { all, taps, playing, steering, clock, opened: Arc::clone(&opened), ended: None };
+        let opened = BusClock::default();
+        let desk = Desk { all, taps, playing, steering, clients, clock, opened: opened.clone(), ended: None };
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("bus".to_owned());
         let thread =
@@ -173,7 +208,7 @@ impl OnBus {
 
     /// The clock of the one recording, once it is known.
     pub(super) fn clock(&self) -> BusClock {
-        Arc::clone(&self.opened)
+        self.opened.clone()
     }
 
     /// A client's place; once.
@@ -283,6 +318,7 @@ struct Desk {
     taps: Vec<Tap>,
     playing: Box<dyn Playing>,
     steering: Steering,
+    clients: Clients,
     clock: RunClock,
     /// The bus's clock, once it is known.
     opened: BusClock,
@@ -301,7 +337,7 @@ struct Fared {
 impl Desk {
     fn run(mut self, stop: &AtomicBool) -> Fared {
         let recorded = self.record(stop);
-        let clock = self.opened.get().copied();
+        let clock = self.opened.opened();
         let told = self.taps.iter_mut().map(|tap| tap.finish(clock.as_ref())).collect::<anyhow::Result<Vec<()>>>();
         Fared { clock, xruns: self.all.status().jumps.len(), failure: recorded.err().or(told.err()) }
     }
@@ -342,25 +378,30 @@ impl Desk {
 
     /// Looks at all that plays, and whether all is still there.
     fn look(&mut self, now: RunTime) -> anyhow::Result<()> {
-        alive("recording", &self.all.status(), now)?;
-        let status = self.playing.status();
-        alive("playing", &status, now)?;
-        self.steering.look(&status, now, Nanos::ZERO);
+        let recording = self.all.status();
+        alive("recording", &recording, now)?;
+        let playing = self.playing.status();
+        alive("playing", &playing, now)?;
+        if self.clients == Clients::Theirs && self.opened.opened().is_some() {
+            self.opened.look(&recording, now);
+        } else {
+            self.steering.look(&playing, now, Nanos::ZERO);
+        }
         Ok(())
     }
 
     /// Whether the ears are open: once enough is known of the bus's clock, by which everything is from then on.
     fn open(&mut self, now: RunTime) -> anyhow::Result<bool> {
-        if self.opened.get().is_none()
+        if self.opened.opened().is_none()
             && self.all.status().start().is_some_and(|start| now - start > OPENS_AFTER)
             && let Some(timeline) = self.all.timeline()
         {
             for tap in &mut self.taps {
                 kept(tap.records.event(timeline.clock.start, Event::EarOpened { clock: timeline.clock }))?;
             }
-            let _ = self.opened.set(timeline.clock);
+            self.opened.open(timeline.clock);
         }
-        Ok(self.opened.get().is_some())
+        Ok(self.opened.opened().is_some())
     }
 
     /// Brings what was recorded of mouths to their clients, at once.
@@ -376,7 +417,7 @@ impl Desk {
 
     /// Keeps what was recorded of all channels.
     fn take(&mut self, first: MediaTime, samples: &[f32], cuts: &[Cut]) -> anyhow::Result<()> {
-        let Some(clock) = self.opened.get().copied() else { return Ok(()) };
+        let Some(clock) = self.opened.opened() else { return Ok(()) };
         let channels = self.all.channels();
         let of = |channel: u16| -> Vec<f32> {
             samples.iter().skip(usize::from(channel)).step_by(channels).copied().collect()
