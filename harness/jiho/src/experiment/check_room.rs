@@ -1,11 +1,11 @@
 //! What an experiment in a room of somebody else's can be.
 
-use super::Experiment;
 use super::check::Check;
 use super::external::Ready;
 use super::file::File;
 use super::place::Place;
 use super::room::{Client, CommandPart, Mouths, Room};
+use super::{Experiment, Occasion};
 
 /// What does not go together with a room that is not ours, and what mends it.
 type Conflict = (&'static str, String, &'static str);
@@ -21,6 +21,7 @@ impl Check<'_> {
             places: !file.place.is_empty(),
             links: !file.link.is_empty(),
             hosts: !file.host.is_empty(),
+            promotes: file.event.iter().any(|event| event.promote.is_some() || event.demote.is_some()),
         };
         for (key, message, mend) in given.conflicts(room) {
             self.problem(&root.key(key), message, mend);
@@ -80,6 +81,7 @@ struct Given {
     places: bool,
     links: bool,
     hosts: bool,
+    promotes: bool,
 }
 
 impl Given {
@@ -87,6 +89,7 @@ impl Given {
         let name = room.name();
         let foreign = room.mouths() != Mouths::Network;
         let not_ours = |what: &str| format!("{what} is jiho's own, and room {name} is not");
+        let by_probes = format!("probes in room {name} speak from the beginning or never");
         let by_devices = |what: &str| format!("clients in room {name} are not jiho's: they have no {what} of ours");
         [
             (self.external, ("relay", not_ours("a relay's signalling"), "leave [relay.external] or the room out")),
@@ -95,6 +98,10 @@ impl Given {
             (self.places, ("place", not_ours("geography"), "leave places out")),
             (self.singer, ("speaker", format!("nobody sings in room {name}"), "leave `sing` out")),
             (self.links && foreign, ("link", by_devices("links"), "leave links out")),
+            (
+                self.promotes && !foreign,
+                ("event", by_probes, "promote in a room of browsers, or leave these events out"),
+            ),
             (self.hosts && foreign, ("host", by_devices("hosts"), "leave hosts out")),
         ]
         .into_iter()
@@ -123,6 +130,7 @@ impl Experiment {
             // A file's links are not told from the usual one any more.
             links: self.links.values().any(|link| *link != super::Link::default()),
             hosts: !self.hosts.is_empty(),
+            promotes: self.events.iter().any(|e| matches!(e.what, Occasion::Promote(_) | Occasion::Demote(_))),
         };
         if let Some((key, message, mend)) = given.conflicts(&room).next() {
             return Err(format!("{key}: {message}: {mend}"));

@@ -61,6 +61,10 @@ fn what_cannot_be_is_said_before_anything_is_started() {
         ("", "no command serves the room"),
         ("start = \"true\"", "nobody knows what is between mouths and ears"),
         ("join = \"true\"\n[[event]]\nat = \"1s\"\nmute = \"ana\"", "`mute` is missing"),
+        (
+            &*format!("{NOWHERE}\npromote = \"true\"\n[[event]]\nat = \"1s\"\npromote = \"lena\""),
+            "speak from the beginning",
+        ),
     ] {
         let ran = run(&room(command), &[]);
         assert_eq!(ran.code, Some(2), "{}{}", ran.stdout, ran.stderr);
